@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  thrum: Python's threads, natively in C. Everything, in the order in which one learns it.
+ *
+ *      #include <thrum.h>
+ */
+#ifndef THRUM_H
+#define THRUM_H
+
+#include <thrum/status.h>
+#include <thrum/time.h>
+#include <thrum/thread.h>
+#include <thrum/log.h>
+#include <thrum/lock.h>
+#include <thrum/rlock.h>
+#include <thrum/with.h>
+#include <thrum/semaphore.h>
+#include <thrum/event.h>
+#include <thrum/condition.h>
+#include <thrum/barrier.h>
+#include <thrum/once.h>
+#include <thrum/local.h>
+#include <thrum/version.h>
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Park.
+ *
+ *  Purpose     Sleep until granted, or until the deadline; and plain sleep.
+ *  Protocol    The waiter has been queued under its bucket's lock (park/table.h). It looks at its own
+ *              state, first spinning, then suspended by its context's parker, so that the same code
+ *              serves a thread and whatever else can suspend itself. On its deadline it decides its
+ *              own fate with the CAS that a waker would use.
+ *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up costs.
+ *              Each context learns: a spin that was in vain halves its budget, one that paid enlarges
+ *              it, and a context whose budget has gone tries again every 64th time. With both sides on
+ *              one processor that ends spinning at once.
+ *  Invariants  A granted waiter resumes those it was given before it returns, whatever woke it. A
+ *              permit left over from an earlier wait only makes suspend return early.
+ *  Rejected    sched_yield while spinning: it costs a system call and gives way to nobody in
+ *              particular. */
+#include "park/park.h"
+
+#include "platform/atomic.h"
+#include "platform/cpu.h"
+#include "platform/probe.h"
+
+#define SPIN_US_MAX 20
+#define SPIN_RETRY_EVERY 64
+
+/** Leave the queue because the deadline has passed; false if a waker was quicker. */
+static bool withdraw(th_waiter *waiter)
+{
+    uintptr_t key;
+    th_bucket *bucket;
+    for (;;) {
+        /* relaxed: looked at again under the lock, which alone lets it change */
+        key = th_load_rlx(&waiter->key);
+        bucket = th_bucket_lock(key);
+        /* relaxed: under the bucket lock */
+        if (th_load_rlx(&waiter->key) == key)
+            break;
+        th_bucket_unlock(bucket);
+    }
+    uint32_t waiting = TH_WAITING;
+    /* relaxed: under the bucket lock, where all fates are decided */
+    bool timed_out = th_cas_rlx(&waiter->state, &waiting, TH_TIMED_OUT);
+    if (timed_out) {
+        th_bucket_remove(bucket, waiter);
+        if (waiter->withdrawn != NULL)
+            waiter->withdrawn(waiter, bucket);
+    }
+    th_bucket_unlock(bucket);
+    return timed_out;
+}
+
+static bool is_granted(const th_waiter *waiter)
+{
+    /* pairs: th_wake_list_grant */
+    return th_load_acq(&waiter->state) == TH_GRANTED;
+}
+
+/** Look for the grant for as long as this context's luck suggests; true if it came. */
+static bool spin(const th_waiter *waiter)
+{
+    th_context *self = waiter->context;
+    uint32_t budget = self->spin_pauses;
+    if (budget == 0) {
+        if (!th_has_many_cpus() || ++self->spin_skips % SPIN_RETRY_EVERY != 0)
+            return is_granted(waiter);
+        budget = th_pauses_per_us();
+    }
+    for (uint32_t i = 0; i < budget; i++) {
+        if (is_granted(waiter)) {
+            uint32_t most = th_pauses_per_us() * SPIN_US_MAX;
+            uint32_t more = budget + budget / 2 + 1;
+            self->spin_pauses = more < most ? more : most;
+            return true;
+        }
+        th_pause();
+    }
+    self->spin_pauses = budget / 2 >= th_pauses_per_us() / 2 ? budget / 2 : 0;
+    return is_granted(waiter);
+}
+
+bool th_park(th_waiter *waiter, thrum_time deadline)
+{
+    th_context *self = waiter->context;
+    bool granted = spin(waiter);
+    while (!granted) {
+        if (deadline != THRUM_FOREVER && thrum_now() >= deadline) {
+            if (withdraw(waiter))
+                break;
+            deadline = THRUM_FOREVER; /* chosen: the grant is on its way */
+        }
+        self->parker.suspend(&self->parker, deadline);
+        granted = is_granted(waiter);
+    }
+    for (int i = 0; granted && i < 2; i++)
+        if (waiter->wakes_next[i] != NULL)
+            waiter->wakes_next[i]->parker.resume(&waiter->wakes_next[i]->parker);
+    if (waiter->untimed)
+        th_store_rlx(&self->waits_on, 0); /* relaxed: deadlock walks look under the bucket lock */
+    th_self();                            /* an abandoned thread stops here */
+    return granted;
+}
+
+void th_announce_wait(const th_waiter *waiter)
+{
+    if (waiter->untimed && th_probe_blocked != NULL)
+        th_probe_blocked(waiter);
+}
+
+int thrum_sleep_until(thrum_time deadline)
+{
+    th_context *self = th_self();
+    while (thrum_now() < deadline)
+        self->parker.suspend(&self->parker, deadline);
+    th_self(); /* an abandoned thread stops here */
+    return 0;
+}
+
+int thrum_sleep(double seconds)
+{
+    return thrum_sleep_until(thrum_after(seconds));
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Park: the one place where the library sleeps on an object. */
+#ifndef TH_PARK_PARK_H
+#define TH_PARK_PARK_H
+
+#include "park/table.h"
+
+/** Wait until the queued waiter is granted (true; see `token`) or `deadline` has passed (false; it
+ *  has left the queue). */
+bool th_park(th_waiter *waiter, thrum_time deadline);
+
+/** Tell whoever listens (deadlock reports) that the queued waiter is about to sleep. Call it before
+ *  th_park, without bucket locks, where an owner is known. */
+void th_announce_wait(const th_waiter *waiter);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Clock.
+ *
+ *  Purpose     thrum_now and thrum_after: the only readers of the clock.
+ *  Invariants  An instant is never negative, and no arithmetic here overflows: a sum past the end
+ *              of the clock is THRUM_FOREVER. */
+#include <time.h>
+
+#include "thrum/time.h"
+
+#define NS_PER_S 1000000000
+
+thrum_time thrum_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (thrum_time)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+thrum_time thrum_after(double seconds)
+{
+    thrum_time now = thrum_now();
+    if (!(seconds > 0)) /* NaN too */
+        return now;
+    double ns = seconds * NS_PER_S;
+    if (ns >= (double)(THRUM_FOREVER - now))
+        return THRUM_FOREVER;
+    return now + (thrum_time)ns;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  The processor: how to wait a moment without leaving it, and how many there are. */
+#ifndef TH_PLATFORM_CPU_H
+#define TH_PLATFORM_CPU_H
+
+#include <stdint.h>
+
+/** Assumed size of what two processors must not share. */
+#define TH_CACHE_LINE 64
+
+/** Tell the processor that this is a spin loop. Its length differs tenfold between processors, so
+ *  spin loops are bounded in th_pauses_per_us, not in rounds. */
+static inline void th_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("isb" ::: "memory");
+#else
+    __asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+/** How many th_pause calls take about a microsecond; measured once at start, at least 1. */
+uint32_t th_pauses_per_us(void);
+
+/** Whether this process may run on more than one processor; asked of the kernel once at start. */
+int th_has_many_cpus(void);
+
+#endif

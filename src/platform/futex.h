@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Futex: the kernel's sleep on a word, private to the process. Used by park only. */
+#ifndef TH_PLATFORM_FUTEX_H
+#define TH_PLATFORM_FUTEX_H
+
+#include <stdint.h>
+
+#include "thrum/time.h"
+
+/** Sleep while `*word == expected`, until `deadline` at most. May return at any time: the caller
+ *  re-checks its word and the clock. errno is kept. */
+void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline);
+
+/** Wake one sleeper on `word`. The word may be gone already: then nobody sleeps on it, and another
+ *  user of the address is woken for nothing. errno is kept. */
+void th_futex_wake(const uint32_t *word);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Panic.
+ *
+ *  Purpose     One line to stderr in one write, so that lines of several threads do not mix. */
+#include "platform/panic.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LINE_BYTES 1024
+
+void th_write_stderr(const char *text, size_t bytes)
+{
+    int saved = errno;
+    while (bytes > 0) {
+        ssize_t written = write(STDERR_FILENO, text, bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            break;
+        text += written;
+        bytes -= (size_t)written;
+    }
+    errno = saved;
+}
+
+static void say(const char *format, va_list args)
+{
+    char line[LINE_BYTES] = "thrum: ";
+    size_t used = 7;
+    int more = vsnprintf(line + used, sizeof line - used - 1, format, args);
+    if (more > 0)
+        used += (size_t)more < sizeof line - used - 1 ? (size_t)more : sizeof line - used - 2;
+    line[used++] = '\n';
+    th_write_stderr(line, used);
+}
+
+void th_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+void th_panic(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    abort();
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Ownable.
+ *
+ *  Purpose     The contended half of lock and rlock.
+ *  State       The object's word (card in the header); the queue in park's table.
+ *  Protocol    Anyone may take a free lock, waiters or not: the running thread that takes it again
+ *              keeps its caches warm and needs no system call. A release with waiters wakes one of
+ *              them, the designated waker's rule: while it is on its way (WAKING), further releases
+ *              wake nobody. A woken waiter that finds the lock taken goes back to the head of the
+ *              queue, and if it has been waiting for more than a millisecond it asks for HANDOFF:
+ *              being awake and spinning, it is given the lock by the next release. So the lock is
+ *              hardly ever owned by a thread that sleeps (no convoy), and nobody is overtaken for
+ *              longer than a millisecond after its turn has come (no starvation).
+ *  Who frees   A release decides everything under the bucket lock and frees the word with its last
+ *              access to it. After that the next owner may free the memory.
+ *  Spinning    A newcomer spins only while nobody is queued, with growing pauses, for about as long
+ *              as a short critical section; then it queues. Nobody spins for a queue.
+ *  Fork        A forked child finds PARKED or WAKING of vanished threads; the first to queue clears
+ *              WAKING, and a release that finds no queue clears PARKED.
+ *  Rejected    Handing over at every release: throughput falls to the rate of wake-ups. Random
+ *              hand-over (parking_lot): a bound only in the mean. MCS queues: a waiter with a
+ *              deadline cannot leave one. */
+#include "sync/ownable.h"
+
+#include "platform/atomic.h"
+#include "platform/cpu.h"
+#include "thrum/status.h"
+
+#define SPIN_ROUNDS 9
+#define SPIN_PAUSES_MAX 32
+
+static bool take(const th_ownable *lock, const th_context *self, uint32_t flags_to_clear)
+{
+    uint32_t me = self->self;
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    while (th_owner_of(word) == 0) {
+        /* pairs: th_ownable_release */
+        if (th_cas_acq(lock->word, &word, (word & ~flags_to_clear) | me))
+            return true;
+    }
+    return false;
+}
+
+bool th_ownable_try(const th_ownable *lock, const th_context *self)
+{
+    return take(lock, self, 0);
+}
+
+/** Try for a moment. A newcomer gives up as soon as somebody is queued, a woken waiter does not. */
+static bool spin(const th_ownable *lock, const th_context *self, bool woken)
+{
+    if (!th_has_many_cpus())
+        return take(lock, self, woken ? TH_WAKING : 0);
+    for (uint32_t round = 0, pauses = 1; round < SPIN_ROUNDS; round++) {
+        if (take(lock, self, woken ? TH_WAKING : 0))
+            return true;
+        /* relaxed: a hint whether spinning makes sense */
+        if (!woken && (th_load_rlx(lock->word) & TH_PARKED) != 0)
+            return false;
+        for (uint32_t i = 0; i < pauses; i++)
+            th_pause();
+        pauses = pauses < SPIN_PAUSES_MAX ? pauses * 2 : SPIN_PAUSES_MAX;
+    }
+    return take(lock, self, woken ? TH_WAKING : 0);
+}
+
+/** Under the bucket lock: take the lock after all, or mark it so that a release will look here. */
+static bool take_or_mark(const th_ownable *lock, const th_context *self, uint32_t mark,
+                         uint32_t flags_to_clear)
+{
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    for (;;) {
+        bool is_free = th_owner_of(word) == 0;
+        uint32_t next = (word & ~flags_to_clear) | (is_free ? self->self : mark);
+        /* pairs: th_ownable_release */
+        if (th_cas_acq(lock->word, &word, next))
+            return is_free;
+    }
+}
+
+/** Queue the waiter; true if the lock was free after all and is now the caller's. */
+static bool enqueue(const th_ownable *lock, th_waiter *waiter, bool woken)
+{
+    uintptr_t key = (uintptr_t)lock->object;
+    th_bucket *bucket = th_bucket_lock(key);
+    bool first_in_queue = th_bucket_first(bucket, key) == NULL;
+    bool starved = woken && thrum_now() - waiter->since > TH_TURN_NS;
+    bool taken = take_or_mark(lock, waiter->context,
+                              TH_PARKED | (starved ? (uint32_t)TH_HANDOFF : 0),
+                              woken || first_in_queue ? (uint32_t)TH_WAKING : 0);
+    if (!taken && woken)
+        th_bucket_prepend(bucket, waiter, key);
+    else if (!taken)
+        th_bucket_append(bucket, waiter, key);
+    th_bucket_unlock(bucket);
+    return taken;
+}
+
+/** A woken waiter gives up: whoever releases next may wake another. */
+static void pass_on_waking(const th_ownable *lock)
+{
+    /* relaxed: the lock is held (or was taken), its release looks at the flag in the same word */
+    th_and_rlx(lock->word, ~(uint32_t)TH_WAKING);
+}
+
+static void describe_wait(th_waiter *waiter, const th_ownable *lock, const char *site)
+{
+    waiter->owner_word = lock->word;
+    waiter->held_site = lock->site;
+    waiter->site = site;
+}
+
+static int wait_for(const th_ownable *lock, th_context *self, const char *site,
+                    thrum_time deadline, bool woken)
+{
+    thrum_time since = thrum_now();
+    for (bool announced = false;; announced = true) {
+        th_waiter waiter = th_waiter_of(self, lock->kind, lock->object, deadline);
+        describe_wait(&waiter, lock, site);
+        waiter.since = since;
+        if (enqueue(lock, &waiter, woken))
+            return 0;
+        if (!announced)
+            th_announce_wait(&waiter);
+        if (!th_park(&waiter, deadline))
+            return THRUM_ETIMEDOUT;
+        if (waiter.token == TH_OWNED)
+            return 0;
+        woken = waiter.token == TH_WOKEN;
+        if (spin(lock, self, woken))
+            return 0;
+        if (deadline != THRUM_FOREVER && thrum_now() >= deadline) {
+            if (woken)
+                pass_on_waking(lock);
+            return th_ownable_try(lock, self) ? 0 : THRUM_ETIMEDOUT;
+        }
+    }
+}
+
+static void note_site(const th_ownable *lock, const char *site)
+{
+    th_store_rlx(lock->site, site); /* relaxed: a note for reports */
+}
+
+int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *site,
+                       thrum_time deadline)
+{
+    int status = 0;
+    if (!th_ownable_try(lock, self)) {
+        if (deadline != THRUM_FOREVER && thrum_now() >= deadline)
+            return THRUM_ETIMEDOUT;
+        if (!spin(lock, self, false))
+            status = wait_for(lock, self, site, deadline, false);
+    }
+    if (status == 0)
+        note_site(lock, site);
+    return status;
+}
+
+void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *site,
+                          uint32_t token)
+{
+    bool woken = token == TH_WOKEN;
+    if (token != TH_OWNED && !spin(lock, self, woken))
+        wait_for(lock, self, site, THRUM_FOREVER, woken);
+    note_site(lock, site);
+}
+
+bool th_ownable_expect_waiters(const th_ownable *lock)
+{
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    for (;;) {
+        bool somebody_acts = th_owner_of(word) != 0 || (word & TH_WAKING) != 0;
+        uint32_t marks = somebody_acts ? TH_PARKED : TH_PARKED | TH_WAKING;
+        /* relaxed: the queue is under the bucket lock, which the next release takes */
+        if (th_cas_rlx(lock->word, &word, word | marks))
+            return somebody_acts;
+    }
+}
+
+/** Release with somebody queued: wake the oldest, or hand over to it. */
+static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
+{
+    th_wake_list wake = {.first = NULL};
+    uintptr_t key = (uintptr_t)lock->object;
+    th_bucket *bucket = th_bucket_lock(key);
+    th_waiter *oldest = th_bucket_first(bucket, key);
+    if (oldest != NULL)
+        th_wake_list_take(&wake, bucket, oldest, TH_WOKEN);
+    uint32_t parked = th_bucket_first(bucket, key) != NULL ? TH_PARKED : 0;
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    uint32_t next;
+    do {
+        uint32_t kept = (word & TH_FOREIGN) | foreign | parked;
+        if (oldest == NULL)
+            next = kept;
+        else if ((word & TH_HANDOFF) != 0)
+            next = oldest->context->self | (word & TH_WAKING) | kept;
+        else
+            next = TH_WAKING | kept;
+        /* pairs: take, take_or_mark; from here on the lock may be gone */
+    } while (!th_cas_rel(lock->word, &word, next));
+    if (oldest != NULL && th_owner_of(next) != 0)
+        th_wake_list_set_token(&wake, TH_OWNED);
+    th_wake_list_grant(&wake);
+    th_bucket_unlock(bucket);
+    th_wake_list_resume(&wake);
+    return true;
+}
+
+bool th_ownable_release(const th_ownable *lock, const th_context *self)
+{
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    for (;;) {
+        uint32_t owner = th_owner_of(word);
+        if (owner == 0)
+            return false;
+        uint32_t foreign = owner == self->self ? 0 : TH_FOREIGN;
+        bool wake = (word & TH_PARKED) != 0 && (word & (TH_WAKING | TH_HANDOFF)) != TH_WAKING;
+        if (wake)
+            return release_to_queue(lock, foreign);
+        /* pairs: take, take_or_mark; from here on the lock may be gone */
+        if (th_cas_rel(lock->word, &word, (word & ~TH_OWNER_MASK) | foreign))
+            return true;
+    }
+}

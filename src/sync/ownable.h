@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Ownable: what lock and rlock share, a word that says who owns it. */
+#ifndef TH_SYNC_OWNABLE_H
+#define TH_SYNC_OWNABLE_H
+
+#include "park/park.h"
+
+/** Card of the word. 0 is free and unwatched: the inlined fast paths swap 0 for the owner word and
+ *  back, every other value takes the slow path.
+ *      bits 4-31 OWNER    the holder's owner word, 0 when free. From 0 by the taker's CAS, or by a
+ *                         releaser that hands over; to 0 by the releaser's CAS.
+ *      PARKED             somebody may be queued. Set under the bucket lock by who queues or moves;
+ *                         cleared under it by a releaser that empties the queue. Legal to be set in
+ *                         vain; illegal to be clear while somebody is queued.
+ *      WAKING             one waiter has been woken to try and has not yet; releasers wake no other
+ *                         meanwhile. Set by a releaser under the bucket lock; cleared by the woken
+ *                         when it takes the lock, gives up or queues again, and by whoever queues
+ *                         first. Legal to be clear too early (one wake-up too many); illegal to be
+ *                         set for ever while somebody is queued.
+ *      HANDOFF            the oldest waiter has waited for more than TH_TURN_NS: the next release
+ *                         gives it the lock. Set under the bucket lock; cleared by that release.
+ *      FOREIGN            some thread has released it that did not acquire it: the lock is used as a
+ *                         signal, "owner" means nothing, deadlock walks pass it by. Never cleared. */
+enum {
+    TH_PARKED = 1,
+    TH_WAKING = 2,
+    TH_HANDOFF = 4,
+    TH_FOREIGN = 8,
+};
+
+/** How long others may overtake a waiter before it is handed the lock. */
+#define TH_TURN_NS 1000000
+
+/** What a waker tells a waiter for an ownable. */
+enum {
+    TH_TRY = 0,   /**< compete like anyone else */
+    TH_WOKEN = 1, /**< compete; WAKING is set for you and yours to clear */
+    TH_OWNED = 2, /**< the lock is yours already */
+};
+
+/** A lock or rlock, as the functions here see it. */
+typedef struct th_ownable {
+    th_wait_kind kind;
+    const void *object;
+    uint32_t *word;
+    const char **site;
+} th_ownable;
+
+static inline uint32_t th_owner_of(uint32_t word)
+{
+    return word & TH_OWNER_MASK;
+}
+
+/** Take the lock if it is free at this moment. */
+bool th_ownable_try(const th_ownable *lock, const th_context *self);
+
+/** Take the lock: 0, or THRUM_ETIMEDOUT. `site` is where, for reports. */
+int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *site,
+                       thrum_time deadline);
+
+/** Take the lock again after a condition's wait that ended with `token`. */
+void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *site,
+                          uint32_t token);
+
+/** Release the lock, whoever holds it; false if nobody does. Nothing of the lock is touched after
+ *  the store that frees it. */
+bool th_ownable_release(const th_ownable *lock, const th_context *self);
+
+/** Under the bucket lock of a lock to whose queue waiters are to be moved: true if somebody will
+ *  wake them in time (PARKED is now set); false if the lock is free: then WAKING is set for one
+ *  waiter that the caller must grant TH_WOKEN, and the others may be moved. */
+bool th_ownable_expect_waiters(const th_ownable *lock);
+
+#endif
