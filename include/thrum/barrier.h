@@ -86,7 +86,7 @@ THRUM_API unsigned thrum_barrier_parties(const thrum_barrier *barrier);
 /** How many threads wait in the round that is filling; stale as soon as it is told.
  *  @param barrier  any initialised barrier; NULL answers 0
  *  @return 0 to parties-1
- *  @blocks no   @thread any   @memory relaxed   @python Barrier.n_waiting   @since 0.1 */
+ *  @blocks no   @thread any   @memory none   @python Barrier.n_waiting   @since 0.1 */
 THRUM_API unsigned thrum_barrier_n_waiting(const thrum_barrier *barrier);
 
 /** Whether the barrier is broken.

@@ -36,8 +36,8 @@ enum thrum_log_level {
 
 /** Options of thrum_log_config.
  *
- *  `format` is Python's: `%(FIELD)s` with Python's flags, width, precision and conversions d i u x X
- *  o e E f F g G s r a; `%%` is a percent sign. The fields:
+ *  `format` is Python's: `%(FIELD)s` with Python's flags, width, precision and conversions d i u x
+ *  X o e E f F g G s r a; `%%` is a percent sign. The fields:
  *
  *      asctime      when: `datefmt`, or "2024-05-06 07:08:09,123"   created          s since 1970
  *      levelname    INFO ...   levelno  20 ...                      msecs            0 to 999
@@ -60,10 +60,11 @@ extern THRUM_API int thrum_log_threshold;
 
 /** Say from now on what is written, how, and where, without macro; what thrum_log_config calls.
  *  @param options  with `size` set; NULL: all defaults
- *  @return 0; THRUM_EINVAL: a malformed format, an unknown field, a conversion that does not fit its
- *          field, a width or a date of absurd length, a negative level, `filename` with `stream`,
- *          `filemode` without `filename`, no `size`, or a file that cannot be opened (errno says
- *          why); THRUM_ENOMEM. On failure everything stays as it was
+ *  @return 0; THRUM_EINVAL: a malformed format or one without a field, an unknown field, a
+ *          conversion that does not fit its field, a width above 9999, a date above 255 bytes, a
+ *          negative level, `filename` with `stream`, `filemode` without `filename`, no `size`, or a
+ *          file that cannot be opened (errno says why); THRUM_ENOMEM; THRUM_EDEADLK: called from
+ *          inside the log, by a stream's own functions. On failure everything stays as it was
  *  @blocks while a line is being written   @thread any, not signal handlers
  *  @memory when it returns, the former stream is no longer used, and may be closed
  *  @python logging.basicConfig   @since 0.1 */
@@ -73,7 +74,7 @@ THRUM_API int thrum_log_config_with(const thrum_log_options *options);
  *  `thrum_log_config(.level = THRUM_LOG_INFO, .format = "%(threadName)s: %(message)s")`.
  *  The options are those of thrum_log_options; in C++ they are named in the order of the struct.
  *  The newest configuration wins as a whole, where Python's basicConfig needs force=True.
- *  @return 0; THRUM_EINVAL; THRUM_ENOMEM; as thrum_log_config_with
+ *  @return 0; THRUM_EINVAL; THRUM_ENOMEM; THRUM_EDEADLK; as thrum_log_config_with
  *  @blocks while a line is being written   @thread any, not signal handlers
  *  @memory when it returns, the former stream is no longer used, and may be closed
  *  @python logging.basicConfig   @since 0.1 */
@@ -113,7 +114,7 @@ THRUM_API void thrum_log_write(int level, const char *pathname, int line, const 
  *  @python Logger.isEnabledFor   @since 0.1 */
 static inline bool thrum_log_enabled(int level)
 {
-    /* relaxed: a number that orders nothing; a change is seen soon, and by its own thread at once */
+    /* relaxed: a number that orders nothing; a change is seen soon, by its own thread at once */
     return level >= __atomic_load_n(&thrum_log_threshold, __ATOMIC_RELAXED);
 }
 

@@ -107,6 +107,7 @@ th_context *th_context_new(void)
     context->parker.resume = futex_resume;
     context->spin_pauses = th_has_many_cpus() ? th_pauses_per_us() * 2 : 0;
     context->spin_skips = 0;
+    context->spin_retry = 1;
     context->thread = NULL;
     return context;
 }

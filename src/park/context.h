@@ -41,9 +41,11 @@ typedef struct th_context {
     uintptr_t waits_on;
     /** Counts such waits, so that a look can tell one wait from the next. */
     uint32_t waits;
-    /** How many pauses th_park may spin; grown by success, halved by failure. The context's own. */
+    /** How many pauses th_park may spin, and how many waits go by without spinning once that is
+     *  none; see park/park.c. The context's own. */
     uint32_t spin_pauses;
     uint32_t spin_skips;
+    uint32_t spin_retry;
     /** Its thread's thrum_private_self, zeroed to stop the inlined fast paths. NULL: not bound. */
     uint32_t *inline_self;
     /** The thread layer's record of this context, or NULL. Only the context itself reads it. */

@@ -9,8 +9,8 @@
  *              own fate with the CAS that a waker would use.
  *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up costs.
  *              Each context learns: a spin that was in vain halves its budget, one that paid enlarges
- *              it, and a context whose budget has gone tries again every 64th time. With both sides on
- *              one processor that ends spinning at once.
+ *              it, and a context whose budget has gone tries again for long, but ever more rarely. With
+ *              both sides on one processor that soon ends spinning.
  *  Invariants  A granted waiter resumes those it was given before it returns, whatever woke it. A
  *              permit left over from an earlier wait only makes suspend return early.
  *  Rejected    sched_yield while spinning: it costs a system call and gives way to nobody in
@@ -22,7 +22,8 @@
 #include "platform/probe.h"
 
 #define SPIN_US_MAX 20
-#define SPIN_RETRY_EVERY 64
+#define SPIN_RETRY_MIN 32
+#define SPIN_RETRY_MAX 4096
 
 /** Leave the queue because the deadline has passed; false if a waker was quicker. */
 static bool withdraw(th_waiter *waiter)
@@ -56,26 +57,47 @@ static bool is_granted(const th_waiter *waiter)
     return th_load_acq(&waiter->state) == TH_GRANTED;
 }
 
+/** How many pauses to spin this time. Without luck so far: none, but for a long try now and then. */
+static uint32_t spin_budget(th_context *self)
+{
+    if (self->spin_pauses != 0 || !th_has_many_cpus())
+        return self->spin_pauses;
+    if (++self->spin_skips < self->spin_retry)
+        return 0;
+    self->spin_skips = 0;
+    return th_pauses_per_us() * SPIN_US_MAX;
+}
+
+static void spin_paid(th_context *self, uint32_t used)
+{
+    uint32_t most = th_pauses_per_us() * SPIN_US_MAX;
+    uint32_t more = self->spin_pauses / 2 + used * 2 + th_pauses_per_us();
+    self->spin_pauses = more < most ? more : most;
+    self->spin_retry = SPIN_RETRY_MIN;
+}
+
+static void spin_was_vain(th_context *self, uint32_t budget)
+{
+    self->spin_pauses = budget / 2 >= th_pauses_per_us() / 2 ? budget / 2 : 0;
+    if (self->spin_pauses == 0 && self->spin_retry < SPIN_RETRY_MAX)
+        self->spin_retry *= 2;
+}
+
 /** Look for the grant for as long as this context's luck suggests; true if it came. */
 static bool spin(const th_waiter *waiter)
 {
     th_context *self = waiter->context;
-    uint32_t budget = self->spin_pauses;
-    if (budget == 0) {
-        if (!th_has_many_cpus() || ++self->spin_skips % SPIN_RETRY_EVERY != 0)
-            return is_granted(waiter);
-        budget = th_pauses_per_us();
-    }
-    for (uint32_t i = 0; i < budget; i++) {
+    bool was_trying = self->spin_pauses != 0;
+    uint32_t budget = spin_budget(self);
+    for (uint32_t used = 0; used < budget; used++) {
         if (is_granted(waiter)) {
-            uint32_t most = th_pauses_per_us() * SPIN_US_MAX;
-            uint32_t more = budget + budget / 2 + 1;
-            self->spin_pauses = more < most ? more : most;
+            spin_paid(self, used);
             return true;
         }
         th_pause();
     }
-    self->spin_pauses = budget / 2 >= th_pauses_per_us() / 2 ? budget / 2 : 0;
+    if (budget != 0)
+        spin_was_vain(self, was_trying ? budget : 0);
     return is_granted(waiter);
 }
 

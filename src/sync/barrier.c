@@ -3,8 +3,8 @@
  *  Barrier.
  *
  *  Purpose     threading.Barrier.
- *  State       All of it under the bucket lock of the barrier's address, except that n_waiting and
- *              is_broken look from outside:
+ *  State       All of it under the bucket lock of the barrier's address, except that is_broken looks
+ *              from outside:
  *                  arrived  how many are queued in the round that is filling
  *                  state    0 open, BROKEN from an abort, a missed deadline or a failed action until
  *                           the next reset
@@ -49,7 +49,7 @@ int thrum_barrier_init(thrum_barrier *barrier, unsigned parties, int (*action)(v
 
 static void set_arrived(thrum_barrier *barrier, uint32_t arrived)
 {
-    th_store_rlx(&barrier->arrived, arrived); /* relaxed: under the bucket lock; a hint outside */
+    th_store_rlx(&barrier->arrived, arrived); /* relaxed: under the bucket lock */
 }
 
 static void set_state(thrum_barrier *barrier, uint32_t state)
@@ -105,6 +105,14 @@ static int complete(thrum_barrier *barrier, th_bucket *bucket, int index)
     return broken ? THRUM_EBROKEN : index;
 }
 
+/** Under the bucket lock: how many wait. In a forked child the parent's threads are counted but not
+ *  queued; they do not wait here. */
+static uint32_t waiting(const thrum_barrier *barrier, th_bucket *bucket)
+{
+    /* relaxed: under the bucket lock */
+    return th_bucket_first(bucket, (uintptr_t)barrier) == NULL ? 0 : th_load_rlx(&barrier->arrived);
+}
+
 int thrum_barrier_wait_until(thrum_barrier *barrier, thrum_time deadline)
 {
     if (barrier == NULL || barrier->parties == 0)
@@ -116,7 +124,7 @@ int thrum_barrier_wait_until(thrum_barrier *barrier, thrum_time deadline)
         th_bucket_unlock(bucket);
         return THRUM_EBROKEN;
     }
-    uint32_t index = barrier->arrived;
+    uint32_t index = waiting(barrier, bucket);
     if (index + 1 == barrier->parties)
         return complete(barrier, bucket, (int)index);
     set_arrived(barrier, index + 1);
@@ -168,8 +176,12 @@ unsigned thrum_barrier_parties(const thrum_barrier *barrier)
 
 unsigned thrum_barrier_n_waiting(const thrum_barrier *barrier)
 {
-    /* relaxed: stale as soon as it is told */
-    return barrier == NULL ? 0 : th_load_rlx(&barrier->arrived);
+    if (barrier == NULL)
+        return 0;
+    th_bucket *bucket = th_bucket_lock((uintptr_t)barrier);
+    uint32_t count = waiting(barrier, bucket);
+    th_bucket_unlock(bucket);
+    return count;
 }
 
 bool thrum_barrier_is_broken(const thrum_barrier *barrier)

@@ -23,8 +23,23 @@ static thrum_misuse_handler handler_or_default;
 
 thrum_misuse_handler thrum_set_misuse_handler(thrum_misuse_handler handler)
 {
-    /* pairs: th_misuse */
+    /* pairs: th_misuse_tell */
     return th_swap_acq_rel(&handler_or_default, handler);
+}
+
+bool th_misuse_tell(const void *object, const char *line)
+{
+    /* pairs: thrum_set_misuse_handler */
+    thrum_misuse_handler handler = th_load_acq(&handler_or_default);
+    if (handler != NULL)
+        handler(line, object);
+    return handler != NULL;
+}
+
+void th_misuse_line(const void *object, const char *line)
+{
+    if (!th_misuse_tell(object, line))
+        th_panic("misuse: %s", line);
 }
 
 void th_misuse(const void *object, const void *caller, const char *format, ...)
@@ -45,10 +60,5 @@ void th_misuse(const void *object, const void *caller, const char *format, ...)
     if ((size_t)used < sizeof line)
         snprintf(line + used, sizeof line - (size_t)used, ", by %s, called from %s", name,
                  th_describe_address(caller, place, sizeof place));
-
-    /* pairs: thrum_set_misuse_handler */
-    thrum_misuse_handler handler = th_load_acq(&handler_or_default);
-    if (handler == NULL)
-        th_panic("misuse: %s", line);
-    handler(line, object);
+    th_misuse_line(object, line);
 }

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Deadlock reports.
+ *
+ *  Purpose     When a thread is about to sleep without a deadline on something that has an owner,
+ *              find out whether the owner waits, over any number of such steps, for this thread; if
+ *              so, say who waits for what, once.
+ *  State       None of its own but the mode, set before main. What it follows is in the layers below:
+ *              a context's `waits_on` names the queue its waiter is in, the waiter (under the bucket
+ *              lock) names the owner.
+ *  Protocol    The thread has queued its own waiter before it walks, so of the threads that close a
+ *              cycle the last to queue sees all of it. Every hop looks at a waiter under the lock of
+ *              its bucket: while the waiter is queued, the object it waits for exists.
+ *  Certainty   The hops are looked at one after the other, so a walk may see a cycle that never was.
+ *              It is walked again: if every thread in it is still in the same wait (`waits` counts
+ *              them) for the same owner, then each of them was waiting during the whole time between
+ *              the two looks, no owner could release anything, and the cycle is real. But a plain
+ *              Lock can be released by a thread outside the cycle, hence "appear to". A lock for which
+ *              that has happened once (TH_FOREIGN) is not followed.
+ *  Self        A cycle of one is a lock acquired again by its holder. If the process has no other
+ *              thread, nobody can release it: that is misuse. Otherwise it is said, and waited for.
+ *  Cost        Nothing on an uncontended path; a hop or two, tens of nanoseconds, before a sleep.
+ *  Rejected    A watchdog thread that looks for cycles now and then: it ticks, and it is late. */
+#include "observe/deadlock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "park/table.h"
+#include "platform/atomic.h"
+#include "platform/panic.h"
+#include "platform/probe.h"
+#include "platform/thread.h"
+#include "sync/misuse.h"
+#include "sync/ownable.h"
+#include "thread/registry.h"
+
+#define HOPS_MAX 64
+#define HOPS_SHOWN 16
+#define NAME_BYTES 96
+#define REPORT_BYTES 4096
+
+/** One thread of a chain: what it waits for, and who owns that. */
+typedef struct hop {
+    uint32_t thread; /**< owner word of who waits */
+    uint32_t waits;  /**< which of its waits */
+    uint32_t owner;  /**< owner word of who must act */
+    th_wait_kind kind;
+    const void *object;
+    const char *wait_site; /**< or NULL */
+    const char *held_site; /**< or NULL */
+} hop;
+
+static bool abort_on_deadlock;
+
+/** Under the bucket lock: fill in the hop from a queued waiter; false if its object has no owner. */
+static bool read_waiter(const th_waiter *waiter, hop *ret_hop)
+{
+    uint32_t word = waiter->owner;
+    if (waiter->owner_word != NULL)
+        word = th_load_rlx(waiter->owner_word); /* relaxed: looked at twice, see Certainty */
+    if (waiter->kind == TH_WAIT_PLAIN || !waiter->untimed)
+        return false;
+    if (waiter->owner_word != NULL && (word & TH_FOREIGN) != 0)
+        return false;
+    ret_hop->owner = th_owner_of(word);
+    ret_hop->kind = waiter->kind;
+    ret_hop->object = waiter->object;
+    ret_hop->wait_site = waiter->site;
+    /* relaxed: a note for reports */
+    ret_hop->held_site = waiter->held_site != NULL ? th_load_rlx(waiter->held_site) : NULL;
+    return ret_hop->owner != 0;
+}
+
+/** What `context` waits for at this moment; false if it does not wait, or not for an owner. */
+static bool look(const th_context *context, hop *ret_hop)
+{
+    /* relaxed: checked again under the bucket lock */
+    uintptr_t key = th_load_rlx(&context->waits_on);
+    if (key == 0)
+        return false;
+    th_bucket *bucket = th_bucket_lock(key);
+    const th_waiter *waiter = bucket->first;
+    /* relaxed: under the bucket lock */
+    while (waiter != NULL && (waiter->context != context || th_load_rlx(&waiter->key) != key))
+        waiter = waiter->next;
+    bool owned = waiter != NULL && read_waiter(waiter, ret_hop);
+    ret_hop->thread = th_load_rlx(&context->self);  /* relaxed: compared in the second walk */
+    ret_hop->waits = th_load_rlx(&context->waits);  /* relaxed: compared in the second walk */
+    th_bucket_unlock(bucket);
+    return owned;
+}
+
+/** Follow owners from `self`; how many hops lead back to it, or 0. */
+static size_t walk(const th_context *self, hop hops[HOPS_MAX])
+{
+    const th_context *context = self;
+    for (size_t count = 0; context != NULL && count < HOPS_MAX; count++) {
+        if (!look(context, &hops[count]))
+            return 0;
+        context = th_context_of(hops[count].owner);
+        if (context == self)
+            return count + 1;
+    }
+    return 0;
+}
+
+static bool same_cycle(const hop *a, const hop *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (a[i].thread != b[i].thread || a[i].waits != b[i].waits || a[i].owner != b[i].owner)
+            return false;
+    return true;
+}
+
+/* ---- saying it ---- */
+
+typedef struct report {
+    char text[REPORT_BYTES];
+    size_t used;
+} report;
+
+__attribute__((format(printf, 2, 3))) static void add(report *report, const char *format, ...)
+{
+    size_t room = sizeof report->text - report->used;
+    va_list args;
+    va_start(args, format);
+    int wanted = vsnprintf(report->text + report->used, room, format, args);
+    va_end(args);
+    if (wanted > 0)
+        report->used += (size_t)wanted < room ? (size_t)wanted : room - 1;
+}
+
+static const char *name_of(uint32_t thread, char buffer[NAME_BYTES])
+{
+    th_thread_describe(thread, buffer, NAME_BYTES);
+    return buffer;
+}
+
+static const char *kind_name(th_wait_kind kind)
+{
+    switch (kind) {
+    case TH_WAIT_LOCK: return "Lock";
+    case TH_WAIT_RLOCK: return "RLock";
+    case TH_WAIT_ONCE: return "Once";
+    default: return "object";
+    }
+}
+
+static void add_hop(report *report, const hop *hop)
+{
+    char waiter[NAME_BYTES], owner[NAME_BYTES];
+    name_of(hop->thread, waiter);
+    name_of(hop->owner, owner);
+    if (hop->kind == TH_WAIT_JOIN) {
+        add(report, "  %s joins %s\n", waiter, owner);
+        return;
+    }
+    add(report, "  %s waits for %s %p", waiter, kind_name(hop->kind), hop->object);
+    if (hop->wait_site != NULL)
+        add(report, " at %s", hop->wait_site);
+    add(report, ", %s by %s", hop->kind == TH_WAIT_ONCE ? "being run" : "held", owner);
+    if (hop->held_site != NULL)
+        add(report, ", taken at %s", hop->held_site);
+    add(report, "\n");
+}
+
+/** Whether an outsider could still end it: any thread may release a plain Lock. */
+static bool has_plain_lock(const hop *hops, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (hops[i].kind == TH_WAIT_LOCK)
+            return true;
+    return false;
+}
+
+static void say_cycle(const hop *hops, size_t count)
+{
+    report report = {.used = 0};
+    add(&report, "thrum: deadlock: %zu threads %s for each other\n", count,
+        has_plain_lock(hops, count) ? "appear to wait" : "wait");
+    for (size_t i = 0; i < count && i < HOPS_SHOWN; i++)
+        add_hop(&report, &hops[i]);
+    if (count > HOPS_SHOWN)
+        add(&report, "  and %zu more, back to the first\n", count - HOPS_SHOWN);
+    add(&report, "  to mend it: acquire in one order everywhere, or wait with a deadline (_until)\n");
+    th_write_stderr(report.text, report.used);
+}
+
+static void say_self(const hop *hop)
+{
+    report report = {.used = 0};
+    char name[NAME_BYTES];
+    add(&report, "deadlock: %s appears to wait for itself: it acquires %s %p",
+        name_of(hop->thread, name), kind_name(hop->kind), hop->object);
+    add(&report, "%s%s", hop->wait_site != NULL ? " at " : "",
+        hop->wait_site != NULL ? hop->wait_site : "");
+    add(&report, ", which it holds already%s%s", hop->held_site != NULL ? ", taken at " : "",
+        hop->held_site != NULL ? hop->held_site : "");
+    if (th_native_thread_count() == 1) {
+        add(&report, "; there is no other thread to release it");
+        th_misuse_line(hop->object, report.text);
+        return;
+    }
+    th_say("%s; it waits for another thread to release it", report.text);
+}
+
+static void blocked(const th_waiter *waiter)
+{
+    hop hops[HOPS_MAX], again[HOPS_MAX];
+    size_t count = walk(waiter->context, hops);
+    if (count == 0 || walk(waiter->context, again) != count || !same_cycle(hops, again, count))
+        return;
+    if (count == 1 && hops[0].kind == TH_WAIT_LOCK)
+        say_self(&hops[0]);
+    else
+        say_cycle(hops, count);
+    if (abort_on_deadlock)
+        abort();
+}
+
+static void self_wait(const char *what, const void *object)
+{
+    if (!th_misuse_tell(object, what))
+        th_say("deadlock: %s", what);
+    if (abort_on_deadlock)
+        abort();
+}
+
+bool th_deadlock_attach(const char *mode)
+{
+    bool off = mode != NULL && strcmp(mode, "off") == 0;
+    abort_on_deadlock = mode != NULL && strcmp(mode, "abort") == 0;
+    th_probe_blocked = off ? NULL : blocked;
+    th_probe_self_wait = off ? NULL : self_wait;
+    th_probe_describe_thread = th_thread_describe;
+    return mode == NULL || off || abort_on_deadlock || strcmp(mode, "report") == 0;
+}
+
+__attribute__((constructor)) static void attach_as_told(void)
+{
+    const char *mode = secure_getenv("THRUM_DEADLOCK");
+    if (!th_deadlock_attach(mode))
+        th_say("THRUM_DEADLOCK=%s is not off, report or abort; reporting", mode);
+}
