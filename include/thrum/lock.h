@@ -33,6 +33,9 @@ typedef struct thrum_lock {
 #define THRUM_STRING_OF(x) THRUM_STRING_OF_(x)
 #define THRUM_STRING_OF_(x) #x
 
+/** Private: the bit of a word that says that somebody may be queued; see src/sync/ownable.h. */
+#define THRUM_PRIVATE_QUEUED 1u
+
 /** Private: this thread's owner word; 0 when thrum has not met this thread yet. */
 extern THRUM_API __thread uint32_t thrum_private_self __attribute__((tls_model("initial-exec")));
 
@@ -48,15 +51,18 @@ THRUM_API void thrum_lock_release_slow(thrum_lock *lock);
  *  @memory acquire; pairs with thrum_lock_release   @python Lock.acquire()   @since 0.1 */
 THRUM_API inline void thrum_lock_acquire_at(thrum_lock *lock, const char *site)
 {
-    uint32_t unlocked = 0;
     uint32_t me = thrum_private_self;
-    /* pairs: thrum_lock_release */
-    if (lock != NULL && me != 0 &&
-        __atomic_compare_exchange_n(&lock->word, &unlocked, me, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
-        /* relaxed: a note for reports; it publishes nothing */
-        __atomic_store_n(&lock->site, site, __ATOMIC_RELAXED);
-        return;
+    if (lock != NULL && me != 0) {
+        /* relaxed: the exchange looks again */
+        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        /* pairs: thrum_lock_release */
+        if ((word & ~THRUM_PRIVATE_QUEUED) == 0 &&
+            __atomic_compare_exchange_n(&lock->word, &word, word | me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            /* relaxed: a note for reports; it publishes nothing */
+            __atomic_store_n(&lock->site, site, __ATOMIC_RELAXED);
+            return;
+        }
     }
     thrum_lock_acquire_slow(lock, site);
 }
@@ -92,10 +98,15 @@ THRUM_API bool thrum_lock_try_acquire(thrum_lock *lock);
 THRUM_API inline void thrum_lock_release(thrum_lock *lock)
 {
     uint32_t me = thrum_private_self;
-    /* pairs: thrum_lock_acquire_at. A failed exchange means waiters, another owner, or misuse. */
-    if (lock != NULL && me != 0 &&
-        __atomic_compare_exchange_n(&lock->word, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        return;
+    if (lock != NULL && me != 0) {
+        /* relaxed: the exchange looks again */
+        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        /* pairs: thrum_lock_acquire_at. Anything else is a waiter to wake, a foreign lock, misuse. */
+        if ((word & ~THRUM_PRIVATE_QUEUED) == me &&
+            __atomic_compare_exchange_n(&lock->word, &word, word & THRUM_PRIVATE_QUEUED, false,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            return;
+    }
     thrum_lock_release_slow(lock);
 }
 

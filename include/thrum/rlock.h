@@ -25,9 +25,6 @@ typedef struct thrum_rlock {
 
 #define THRUM_RLOCK_INIT {0, 0, 0}
 
-/** Private: the low bits of the word, below the owner. */
-#define THRUM_PRIVATE_FLAGS 15u
-
 /** Private: the waiting half of `thrum_rlock_acquire_at`. */
 THRUM_API void thrum_rlock_acquire_slow(thrum_rlock *lock, const char *site);
 /** Private: the waking half of `thrum_rlock_release`. */
@@ -40,16 +37,19 @@ THRUM_API void thrum_rlock_release_slow(thrum_rlock *lock);
  *  @memory acquire; pairs with thrum_rlock_release   @python RLock.acquire()   @since 0.1 */
 THRUM_API inline void thrum_rlock_acquire_at(thrum_rlock *lock, const char *site)
 {
-    uint32_t unlocked = 0;
     uint32_t me = thrum_private_self;
-    /* pairs: thrum_rlock_release */
-    if (lock != NULL && me != 0 &&
-        __atomic_compare_exchange_n(&lock->word, &unlocked, me, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
-        /* relaxed: the count is read by others only as a hint, the site only by reports */
-        __atomic_store_n(&lock->count, 1, __ATOMIC_RELAXED);
-        __atomic_store_n(&lock->site, site, __ATOMIC_RELAXED);
-        return;
+    if (lock != NULL && me != 0) {
+        /* relaxed: the exchange looks again */
+        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        /* pairs: thrum_rlock_release */
+        if ((word & ~THRUM_PRIVATE_QUEUED) == 0 &&
+            __atomic_compare_exchange_n(&lock->word, &word, word | me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            /* relaxed: the count is read by others only as a hint, the site only by reports */
+            __atomic_store_n(&lock->count, 1, __ATOMIC_RELAXED);
+            __atomic_store_n(&lock->site, site, __ATOMIC_RELAXED);
+            return;
+        }
     }
     thrum_rlock_acquire_slow(lock, site);
 }
@@ -84,10 +84,16 @@ THRUM_API bool thrum_rlock_try_acquire(thrum_rlock *lock);
 THRUM_API inline void thrum_rlock_release(thrum_rlock *lock)
 {
     uint32_t me = thrum_private_self;
-    /* relaxed: count is the owner's own; pairs: thrum_rlock_acquire_at for the word */
-    if (lock != NULL && me != 0 && __atomic_load_n(&lock->count, __ATOMIC_RELAXED) == 1 &&
-        __atomic_compare_exchange_n(&lock->word, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        return;
+    if (lock != NULL && me != 0) {
+        /* relaxed: the exchange looks again */
+        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        /* relaxed: count is the owner's own; pairs: thrum_rlock_acquire_at for the word */
+        if ((word & ~THRUM_PRIVATE_QUEUED) == me &&
+            __atomic_load_n(&lock->count, __ATOMIC_RELAXED) == 1 &&
+            __atomic_compare_exchange_n(&lock->word, &word, word & THRUM_PRIVATE_QUEUED, false,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            return;
+    }
     thrum_rlock_release_slow(lock);
 }
 

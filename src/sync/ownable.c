@@ -6,8 +6,8 @@
  *  State       The object's word (card in the header); the queue in park's table.
  *  Protocol    Anyone may take a free lock, waiters or not: the running thread that takes it again
  *              keeps its caches warm and needs no system call. A release with waiters wakes one of
- *              them, the designated waker's rule: while it is on its way (WAKING), further releases
- *              wake nobody. A woken waiter that finds the lock taken goes back to the head of the
+ *              them, the designated waker's rule: while it is on its way (QUEUED without WAKE), further
+ *              releases wake nobody and cost what they cost without waiters. A woken waiter that finds the lock taken goes back to the head of the
  *              queue, and if it has been waiting for more than a millisecond it asks for HANDOFF:
  *              being awake and spinning, it is given the lock by the next release. So the lock is
  *              hardly ever owned by a thread that sleeps (no convoy), and nobody is overtaken for
@@ -16,8 +16,8 @@
  *              access to it. After that the next owner may free the memory.
  *  Spinning    A newcomer spins only while nobody is queued, with growing pauses, for about as long
  *              as a short critical section; then it queues. Nobody spins for a queue.
- *  Fork        A forked child finds PARKED or WAKING of vanished threads; the first to queue clears
- *              WAKING, and a release that finds no queue clears PARKED.
+ *  Fork        A forked child finds QUEUED or a missing WAKE left by vanished threads; the first to
+ *              queue sets WAKE, and a release that finds no queue clears QUEUED.
  *  Rejected    Handing over at every release: throughput falls to the rate of wake-ups. Random
  *              hand-over (parking_lot): a bound only in the mean. MCS queues: a waiter with a
  *              deadline cannot leave one. */
@@ -30,13 +30,19 @@
 #define SPIN_ROUNDS 9
 #define SPIN_PAUSES_MAX 32
 
-static bool take(const th_ownable *lock, const th_context *self, uint32_t flags_to_clear)
+/** What the taker of a free word makes of it. A woken waiter leaves the wake-up of the next one, if
+ *  there is one, to its own release. */
+static uint32_t taken_word(uint32_t word, uint32_t me, bool woken)
 {
-    uint32_t me = self->self;
+    return word | me | (woken && (word & TH_QUEUED) != 0 ? (uint32_t)TH_WAKE : 0);
+}
+
+static bool take(const th_ownable *lock, const th_context *self, bool woken)
+{
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     while (th_owner_of(word) == 0) {
-        /* pairs: th_ownable_release */
-        if (th_cas_acq(lock->word, &word, (word & ~flags_to_clear) | me))
+        /* pairs: th_ownable_release, thrum_lock_release */
+        if (th_cas_acq(lock->word, &word, taken_word(word, self->self, woken)))
             return true;
     }
     return false;
@@ -44,36 +50,35 @@ static bool take(const th_ownable *lock, const th_context *self, uint32_t flags_
 
 bool th_ownable_try(const th_ownable *lock, const th_context *self)
 {
-    return take(lock, self, 0);
+    return take(lock, self, false);
 }
 
 /** Try for a moment. A newcomer gives up as soon as somebody is queued, a woken waiter does not. */
 static bool spin(const th_ownable *lock, const th_context *self, bool woken)
 {
     if (!th_has_many_cpus())
-        return take(lock, self, woken ? TH_WAKING : 0);
+        return take(lock, self, woken);
     for (uint32_t round = 0, pauses = 1; round < SPIN_ROUNDS; round++) {
-        if (take(lock, self, woken ? TH_WAKING : 0))
+        if (take(lock, self, woken))
             return true;
         /* relaxed: a hint whether spinning makes sense */
-        if (!woken && (th_load_rlx(lock->word) & TH_PARKED) != 0)
+        if (!woken && (th_load_rlx(lock->word) & TH_QUEUED) != 0)
             return false;
         for (uint32_t i = 0; i < pauses; i++)
             th_pause();
         pauses = pauses < SPIN_PAUSES_MAX ? pauses * 2 : SPIN_PAUSES_MAX;
     }
-    return take(lock, self, woken ? TH_WAKING : 0);
+    return take(lock, self, woken);
 }
 
-/** Under the bucket lock: take the lock after all, or mark it so that a release will look here. */
-static bool take_or_mark(const th_ownable *lock, const th_context *self, uint32_t mark,
-                         uint32_t flags_to_clear)
+/** Under the bucket lock: take the lock after all (true), or mark it so that a release looks here. */
+static bool take_or_mark(const th_ownable *lock, const th_context *self, uint32_t mark, bool woken)
 {
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     for (;;) {
         bool is_free = th_owner_of(word) == 0;
-        uint32_t next = (word & ~flags_to_clear) | (is_free ? self->self : mark);
-        /* pairs: th_ownable_release */
+        uint32_t next = is_free ? taken_word(word, self->self, woken) : word | mark;
+        /* pairs: th_ownable_release, thrum_lock_release */
         if (th_cas_acq(lock->word, &word, next))
             return is_free;
     }
@@ -84,11 +89,12 @@ static bool enqueue(const th_ownable *lock, th_waiter *waiter, bool woken)
 {
     uintptr_t key = (uintptr_t)lock->object;
     th_bucket *bucket = th_bucket_lock(key);
-    bool first_in_queue = th_bucket_first(bucket, key) == NULL;
-    bool starved = woken && thrum_now() - waiter->since > TH_TURN_NS;
-    bool taken = take_or_mark(lock, waiter->context,
-                              TH_PARKED | (starved ? (uint32_t)TH_HANDOFF : 0),
-                              woken || first_in_queue ? (uint32_t)TH_WAKING : 0);
+    uint32_t mark = TH_QUEUED;
+    if (woken || th_bucket_first(bucket, key) == NULL)
+        mark |= TH_WAKE;
+    if (woken && thrum_now() - waiter->since > TH_TURN_NS)
+        mark |= TH_HANDOFF;
+    bool taken = take_or_mark(lock, waiter->context, mark, woken);
     if (!taken && woken)
         th_bucket_prepend(bucket, waiter, key);
     else if (!taken)
@@ -97,11 +103,13 @@ static bool enqueue(const th_ownable *lock, th_waiter *waiter, bool woken)
     return taken;
 }
 
-/** A woken waiter gives up: whoever releases next may wake another. */
-static void pass_on_waking(const th_ownable *lock)
+/** A woken waiter gives up: whoever releases next wakes another. */
+static void pass_on_wake(const th_ownable *lock)
 {
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     /* relaxed: the lock is held (or was taken), its release looks at the flag in the same word */
-    th_and_rlx(lock->word, ~(uint32_t)TH_WAKING);
+    while ((word & TH_QUEUED) != 0 && !th_cas_rlx(lock->word, &word, word | TH_WAKE))
+        continue;
 }
 
 static void describe_wait(th_waiter *waiter, const th_ownable *lock, const char *site)
@@ -132,7 +140,7 @@ static int wait_for(const th_ownable *lock, th_context *self, const char *site,
             return 0;
         if (deadline != THRUM_FOREVER && thrum_now() >= deadline) {
             if (woken)
-                pass_on_waking(lock);
+                pass_on_wake(lock);
             return th_ownable_try(lock, self) ? 0 : THRUM_ETIMEDOUT;
         }
     }
@@ -171,16 +179,17 @@ bool th_ownable_expect_waiters(const th_ownable *lock)
 {
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     for (;;) {
-        bool somebody_acts = th_owner_of(word) != 0 || (word & TH_WAKING) != 0;
-        uint32_t marks = somebody_acts ? TH_PARKED : TH_PARKED | TH_WAKING;
-        /* relaxed: the queue is under the bucket lock, which the next release takes */
+        bool held = th_owner_of(word) != 0;
+        bool on_its_way = (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED;
+        uint32_t marks = held && !on_its_way ? TH_QUEUED | TH_WAKE : TH_QUEUED;
+        /* relaxed: the queue is under the bucket lock, which the next waking release takes */
         if (th_cas_rlx(lock->word, &word, word | marks))
-            return somebody_acts;
+            return held || on_its_way;
     }
 }
 
-/** Release with somebody queued: wake the oldest, or hand over to it. */
-static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
+/** Release and wake the oldest waiter, or hand over to it. */
+static void release_to_queue(const th_ownable *lock, uint32_t foreign)
 {
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)lock->object;
@@ -188,25 +197,21 @@ static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
     th_waiter *oldest = th_bucket_first(bucket, key);
     if (oldest != NULL)
         th_wake_list_take(&wake, bucket, oldest, TH_WOKEN);
-    uint32_t parked = th_bucket_first(bucket, key) != NULL ? TH_PARKED : 0;
+    uint32_t queued = th_bucket_first(bucket, key) != NULL ? TH_QUEUED : 0;
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     uint32_t next;
     do {
-        uint32_t kept = (word & TH_FOREIGN) | foreign | parked;
-        if (oldest == NULL)
-            next = kept;
-        else if ((word & TH_HANDOFF) != 0)
-            next = oldest->context->self | (word & TH_WAKING) | kept;
-        else
-            next = TH_WAKING | kept;
-        /* pairs: take, take_or_mark; from here on the lock may be gone */
+        bool hand_over = oldest != NULL && (word & TH_HANDOFF) != 0;
+        next = (word & TH_FOREIGN) | foreign | queued;
+        if (hand_over)
+            next = taken_word(next, oldest->context->self, true);
+        /* pairs: take, take_or_mark, thrum_lock_acquire_at; from here on the lock may be gone */
     } while (!th_cas_rel(lock->word, &word, next));
-    if (oldest != NULL && th_owner_of(next) != 0)
+    if (th_owner_of(next) != 0)
         th_wake_list_set_token(&wake, TH_OWNED);
     th_wake_list_grant(&wake);
     th_bucket_unlock(bucket);
     th_wake_list_resume(&wake);
-    return true;
 }
 
 bool th_ownable_release(const th_ownable *lock, const th_context *self)
@@ -217,10 +222,11 @@ bool th_ownable_release(const th_ownable *lock, const th_context *self)
         if (owner == 0)
             return false;
         uint32_t foreign = owner == self->self ? 0 : TH_FOREIGN;
-        bool wake = (word & TH_PARKED) != 0 && (word & (TH_WAKING | TH_HANDOFF)) != TH_WAKING;
-        if (wake)
-            return release_to_queue(lock, foreign);
-        /* pairs: take, take_or_mark; from here on the lock may be gone */
+        if ((word & TH_WAKE) != 0) {
+            release_to_queue(lock, foreign);
+            return true;
+        }
+        /* pairs: take, take_or_mark, thrum_lock_acquire_at; from here on the lock may be gone */
         if (th_cas_rel(lock->word, &word, (word & ~TH_OWNER_MASK) | foreign))
             return true;
     }

@@ -5,26 +5,28 @@
 #define TH_SYNC_OWNABLE_H
 
 #include "park/park.h"
+#include "thrum/lock.h"
 
-/** Card of the word. 0 is free and unwatched: the inlined fast paths swap 0 for the owner word and
- *  back, every other value takes the slow path.
+/** Card of the word. 0 is free and nobody queued. The inlined fast paths (thrum/lock.h) take and
+ *  release a word in which no bit but QUEUED and the owner is set; all else is for ownable.c.
  *      bits 4-31 OWNER    the holder's owner word, 0 when free. From 0 by the taker's CAS, or by a
  *                         releaser that hands over; to 0 by the releaser's CAS.
- *      PARKED             somebody may be queued. Set under the bucket lock by who queues or moves;
+ *      QUEUED             somebody may be queued. Set under the bucket lock by who queues or moves;
  *                         cleared under it by a releaser that empties the queue. Legal to be set in
  *                         vain; illegal to be clear while somebody is queued.
- *      WAKING             one waiter has been woken to try and has not yet; releasers wake no other
- *                         meanwhile. Set by a releaser under the bucket lock; cleared by the woken
- *                         when it takes the lock, gives up or queues again, and by whoever queues
- *                         first. Legal to be clear too early (one wake-up too many); illegal to be
- *                         set for ever while somebody is queued.
+ *      WAKE               the next release must wake one who is queued. Clear, with QUEUED set, while
+ *                         a waiter that has been woken is on its way: then releases wake nobody else.
+ *                         Set under the bucket lock by who queues first or again, and by the woken
+ *                         waiter when it takes the lock or gives up; cleared by the release that
+ *                         wakes. Legal to be set too early (one wake-up too many); illegal to be clear
+ *                         while somebody is queued and nobody on its way.
  *      HANDOFF            the oldest waiter has waited for more than TH_TURN_NS: the next release
- *                         gives it the lock. Set under the bucket lock; cleared by that release.
+ *                         gives it the lock. Implies WAKE. Set and cleared with it.
  *      FOREIGN            some thread has released it that did not acquire it: the lock is used as a
  *                         signal, "owner" means nothing, deadlock walks pass it by. Never cleared. */
 enum {
-    TH_PARKED = 1,
-    TH_WAKING = 2,
+    TH_QUEUED = THRUM_PRIVATE_QUEUED,
+    TH_WAKE = 2,
     TH_HANDOFF = 4,
     TH_FOREIGN = 8,
 };
@@ -35,7 +37,7 @@ enum {
 /** What a waker tells a waiter for an ownable. */
 enum {
     TH_TRY = 0,   /**< compete like anyone else */
-    TH_WOKEN = 1, /**< compete; WAKING is set for you and yours to clear */
+    TH_WOKEN = 1, /**< compete; until you have, releases wake nobody: set WAKE afterwards */
     TH_OWNED = 2, /**< the lock is yours already */
 };
 
@@ -67,9 +69,9 @@ void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *
  *  the store that frees it. */
 bool th_ownable_release(const th_ownable *lock, const th_context *self);
 
-/** Under the bucket lock of a lock to whose queue waiters are to be moved: true if somebody will
- *  wake them in time (PARKED is now set); false if the lock is free: then WAKING is set for one
- *  waiter that the caller must grant TH_WOKEN, and the others may be moved. */
+/** Under the bucket lock of a lock to whose queue waiters are to be moved: true if a release, or a
+ *  waiter on its way, will wake them; false if the lock is free: then the caller must grant TH_WOKEN
+ *  to one of them, and may move the others. QUEUED is set either way. */
 bool th_ownable_expect_waiters(const th_ownable *lock);
 
 #endif
