@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Process: the one file that knows every layer.
+ *
+ *  Purpose     What must happen once per process, in layer order: open the layers before main, and
+ *              take each through fork.
+ *  Protocol    Before a fork every layer, from the top down, takes all its locks, so that the child
+ *              gets a copy in which nothing is half done. Afterwards, from the bottom up, the parent
+ *              lets go, and the child forgets the threads it does not have. A layer above may use
+ *              those below in its part.
+ *  Invariants  A layer's locks are taken before those of the layers below, here as everywhere else.
+ *  Rejected    One handler per layer: the order of handlers is the order of constructors, which the
+ *              linker decides. */
+#include <pthread.h>
+
+#include "observe/observe.h"
+#include "park/context.h"
+#include "platform/panic.h"
+#include "thread/thread.h"
+
+static void before_fork(void)
+{
+    th_observe_before_fork();
+    th_thread_before_fork();
+    th_park_before_fork();
+}
+
+static void after_fork_parent(void)
+{
+    th_park_after_fork_parent();
+    th_thread_after_fork_parent();
+    th_observe_after_fork_parent();
+}
+
+static void after_fork_child(void)
+{
+    th_park_after_fork_child();
+    th_thread_after_fork_child();
+    th_observe_after_fork_child();
+}
+
+__attribute__((constructor)) static void open_process(void)
+{
+    th_thread_open();
+    if (pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0)
+        th_panic("no memory to be told of forks");
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Record.
+ *
+ *  Purpose     The memory of a thread: its names, and the word that says how far it has come.
+ *  State       See the cards in the header. One counter numbers the threads without a name.
+ *  Protocol    A name is never freed before its record, so a reader needs no lock: the pointer it
+ *              reads stays good. The end is announced like any wake-up: waiters are taken under the
+ *              bucket lock, the word changes, they are let go.
+ *  Invariants  FINISHED is the last thing that joiners wait for, and final.
+ *  Rejected    An event for the end: a join must tell deadlock reports whom it waits for, and an
+ *              event has no owner. */
+#include "thread/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "park/park.h"
+#include "platform/atomic.h"
+#include "platform/memory.h"
+
+/** Card: the last number given to a thread without a name; only grows. */
+static uint64_t names_given;
+
+th_name *th_name_new(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    th_name *name = th_alloc(sizeof *name + bytes);
+    if (name != NULL)
+        memcpy(name->text, text, bytes);
+    return name;
+}
+
+void th_record_push_name(thrum_thread *thread, th_name *name)
+{
+    name->previous = thread->later_names;
+    thread->later_names = name;
+    th_store_rel(&thread->name, name->text); /* pairs: thrum_thread_name */
+}
+
+/** Name a record nobody else knows yet; false: no memory. */
+static bool name_first(thrum_thread *thread, const char *name, const char *prefix)
+{
+    if (name != NULL && strlen(name) >= sizeof thread->first_name) {
+        th_name *long_name = th_name_new(name);
+        if (long_name != NULL)
+            th_record_push_name(thread, long_name);
+        return long_name != NULL;
+    }
+    if (name != NULL)
+        strcpy(thread->first_name, name);
+    else /* relaxed: the numbers need only differ */
+        snprintf(thread->first_name, sizeof thread->first_name, "%s-%llu", prefix,
+                 (unsigned long long)th_add_rlx(&names_given, 1) + 1);
+    thread->name = thread->first_name;
+    return true;
+}
+
+thrum_thread *th_record_new(const char *name, const char *prefix)
+{
+    thrum_thread *thread = th_alloc(sizeof *thread);
+    if (thread == NULL)
+        return NULL;
+    thread->references = 1;
+    if (name_first(thread, name, prefix))
+        return thread;
+    th_free(thread);
+    return NULL;
+}
+
+void th_record_free(thrum_thread *thread)
+{
+    while (thread->later_names != NULL) {
+        th_name *name = thread->later_names;
+        thread->later_names = name->previous;
+        th_free(name);
+    }
+    th_free(thread);
+}
+
+uint32_t th_record_state(const thrum_thread *thread)
+{
+    return th_load_acq(&thread->state); /* pairs: th_record_announce_end */
+}
+
+void th_record_announce_end(thrum_thread *thread)
+{
+    th_wake_list wake = {.first = NULL};
+    uintptr_t key = (uintptr_t)&thread->state;
+    th_bucket *bucket = th_bucket_lock(key);
+    for (th_waiter *joiner; (joiner = th_bucket_first(bucket, key)) != NULL;)
+        th_wake_list_take(&wake, bucket, joiner, 0);
+    th_store_rel(&thread->state, TH_FINISHED); /* pairs: th_record_state */
+    th_wake_list_grant(&wake);
+    th_bucket_unlock(bucket);
+    th_wake_list_resume(&wake);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Record: what the library knows of one thread, and the handle that programs hold. */
+#ifndef TH_THREAD_RECORD_H
+#define TH_THREAD_RECORD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thrum/event.h"
+#include "thrum/thread.h"
+
+typedef enum th_thread_kind {
+    TH_KIND_STARTED, /**< made by thrum_thread_new */
+    TH_KIND_MAIN,    /**< runs main */
+    TH_KIND_DUMMY,   /**< a foreign thread that has asked who it is */
+} th_thread_kind;
+
+/** Card of `state`, which is also the address that joiners queue under:
+ *      NEW -> STARTING       by thrum_thread_start, under the registry's lock
+ *      STARTING -> NEW       by the same call, under the same lock, when no thread could be made
+ *      STARTING -> RUNNING   by the new thread or by the same call, whichever comes first (CAS)
+ *      any -> FINISHED       by th_record_announce_end, under the bucket lock of the joiners; and
+ *                            in a forked child, for the threads that are not in it
+ *  Main and dummy records begin as RUNNING. */
+enum { TH_NEW, TH_STARTING, TH_RUNNING, TH_FINISHED };
+
+/** Which list of the registry a record is in. */
+enum { TH_IN_NO_LIST, TH_IN_LIVING, TH_IN_ENDED };
+
+/** A name given after the first; kept as long as its thread. */
+typedef struct th_name {
+    struct th_name *previous;
+    char text[];
+} th_name;
+
+#define TH_FIRST_NAME_BYTES 32
+
+struct thrum_thread {
+    /** Card: handles + 1 while the OS thread holds itself + 1 during its start + 1 while the end of
+     *  the program has it to collect. Grows under the registry's lock only; who takes it to 0 frees
+     *  the record. Of the static records it means nothing. */
+    uint32_t references;
+    uint32_t state;
+    /** Card: the owner word of its context, which is its ident; 0 before the start. Written by who
+     *  starts it, by the thread itself where it was not started, never changed back but by a start
+     *  that failed. */
+    uint32_t owner;
+    uint32_t native_id; /**< Card: 0, then for ever the kernel's number; by the thread itself */
+    uint32_t daemon;    /**< Card: 0 or 1; under the registry's lock, while NEW; read anywhere */
+    const char *name;   /**< Card: the present name; under the registry's lock, read anywhere */
+    thrum_event met;    /**< set once native_id is known */
+    thrum_target target;
+    void *arg;
+    size_t stack_bytes;
+    void *result; /**< published by FINISHED */
+
+    /* under the registry's lock */
+    th_thread_kind kind;
+    int list;                         /**< which one it is in */
+    struct thrum_thread *next, *previous; /**< in that list */
+    th_name *later_names;             /**< the last given first */
+    pthread_t os_thread;              /**< meaningful while has_os_thread */
+    bool has_os_thread;               /**< from the thread's first instructions on */
+    bool holds_itself;                /**< one of the references is the OS thread's */
+    bool is_awaited;                  /**< counted among those whom the end of the program awaits */
+    bool is_in_shutdown;              /**< inside thrum_shutdown, which therefore does not await it */
+    bool is_held_for_collection;      /**< one of the references is thrum_shutdown's */
+
+    bool is_static; /**< never freed; constant */
+    char first_name[TH_FIRST_NAME_BYTES];
+};
+
+/** A record with one reference and its first name, or NULL. `name` NULL means PREFIX-N, where N
+ *  counts all such names. */
+thrum_thread *th_record_new(const char *name, const char *prefix);
+
+/** Free a record nobody refers to. */
+void th_record_free(thrum_thread *thread);
+
+/** A name to give later, not yet the thread's, or NULL. */
+th_name *th_name_new(const char *text);
+
+/** Give the thread that name. Call under the registry's lock. */
+void th_record_push_name(thrum_thread *thread, th_name *name);
+
+/** Finished: all joiners wake. The caller's reference keeps the record. */
+void th_record_announce_end(thrum_thread *thread);
+
+/** The state, with what happened before it was reached. */
+uint32_t th_record_state(const thrum_thread *thread);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Thread.
+ *
+ *  Purpose     threading.Thread: make, start, join, ask, let go.
+ *  State       The record (thread/record.h) and where it is listed (thread/registry.h).
+ *  Protocol    Start: the record becomes living, gets a context, whose owner word is the thread's
+ *              ident, and then a thread. So everything is known when start returns and it need not
+ *              wait for the new thread; only the kernel's number is learned from that thread itself.
+ *              When something is missing, each step is taken back and the thread can be started again.
+ *              End: the target returns, by whatever way (the three steps are cleanup handlers, so also
+ *              by pthread_exit or cancellation, of the target or of a callback in an earlier step):
+ *                  1. a failure is told to the excepthook
+ *                  2. the thread's locals are destroyed
+ *                  3. it leaves the registry, announces its end, gives its context back, lets go of
+ *                     its record
+ *              Join: queue under the state word, as the wait for the thread's owner word; then one
+ *              of the joiners collects the OS thread.
+ *  Invariants  Nothing of the program's runs after the end is announced, but for destructors of
+ *              pthread keys. An abandoned thread announces no end. The OS thread of every record is
+ *              collected or detached exactly once.
+ *  Rejected    A hand-shake in start, as Python has it: two context switches, and a hang if the child
+ *              fails before it. One parker kept for each record: contexts are recycled. */
+#include "thread/thread.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "park/park.h"
+#include "platform/atomic.h"
+#include "platform/panic.h"
+#include "platform/probe.h"
+#include "platform/thread.h"
+#include "thread/failure.h"
+#include "thread/local.h"
+#include "thread/registry.h"
+#include "thread/shutdown.h"
+
+#define NAME_PREFIX "Thread"
+#define LINE_BYTES 256
+
+/** Card: the stack size of threads that are given none; by thrum_set_stack_size. */
+static size_t default_stack_bytes;
+
+/* ---- the life of a thread ---- */
+
+typedef struct thread_run {
+    thrum_thread *thread;
+    th_failure failure;
+} thread_run;
+
+static void tell_failure(void *arg)
+{
+    const thread_run *run = arg;
+    th_self(); /* an abandoned thread stops here */
+    th_failure_exchange(NULL);
+    if (run->failure.has_failed)
+        th_failure_tell(&run->failure);
+}
+
+static void run_target(thread_run *run)
+{
+    th_failure_exchange(&run->failure);
+    pthread_cleanup_push(tell_failure, run);
+    if (run->thread->target != NULL) {
+        void *result = run->thread->target(run->thread->arg);
+        run->thread->result = run->failure.has_failed ? NULL : result;
+    }
+    pthread_cleanup_pop(1);
+}
+
+static void end_locals(void *unused)
+{
+    (void)unused;
+    th_locals_end();
+}
+
+static void run_target_with_locals(thread_run *run)
+{
+    pthread_cleanup_push(end_locals, NULL);
+    run_target(run);
+    pthread_cleanup_pop(1);
+}
+
+static void conclude(void *arg)
+{
+    thread_run *run = arg;
+    thrum_thread *thread = run->thread;
+    th_failure_exchange(NULL);
+    th_failure_clear(&run->failure);
+    th_locals_abandon();
+    th_registry_leave(thread);
+    th_record_announce_end(thread);
+    th_context_free(th_self_or_null());
+    th_registry_let_go(thread);
+}
+
+/** From STARTING, unless the other of the two that say so has been here, and more. */
+static void say_running(thrum_thread *thread)
+{
+    uint32_t starting = TH_STARTING;
+    /* pairs: th_record_state: the ident, for one */
+    th_cas_rel(&thread->state, &starting, TH_RUNNING);
+}
+
+static void *thread_main(void *arg)
+{
+    th_context *context = arg;
+    thread_run run = {.thread = context->thread};
+    th_context_bind(context);
+    say_running(run.thread);
+    th_registry_meet(run.thread);
+    if (th_shutdown_abandons(run.thread))
+        th_stop_for_good();
+    pthread_cleanup_push(conclude, &run);
+    run_target_with_locals(&run);
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+/** Give an admitted thread a context and make it run. */
+static int make_run(thrum_thread *thread)
+{
+    int status = th_shutdown_arm();
+    if (status != 0)
+        return status;
+    th_context *context = th_context_new();
+    if (context == NULL)
+        return THRUM_ENOMEM;
+    context->thread = thread;
+    th_store_rlx(&thread->owner, context->self); /* relaxed: seen with RUNNING */
+    pthread_t os_thread;
+    status = th_thread_create(&os_thread, thread_main, context, thread->stack_bytes);
+    if (status != 0)
+        th_context_free(context);
+    return status;
+}
+
+int thrum_thread_start(thrum_thread *thread)
+{
+    if (thread == NULL)
+        return THRUM_EINVAL;
+    th_self(); /* an abandoned thread stops here */
+    int status = th_registry_admit(thread);
+    if (status != 0)
+        return status;
+    status = make_run(thread);
+    if (status == 0)
+        say_running(thread);
+    else
+        th_registry_retract(thread);
+    th_registry_drop(thread); /* the starter's own: the target may have freed the handle */
+    return status;
+}
+
+/* ---- handles ---- */
+
+/** The options of whoever was compiled with them, also with fewer than there are today. */
+static thrum_thread_options options_of(const thrum_thread_options *given)
+{
+    thrum_thread_options options = {.size = 0};
+    if (given != NULL)
+        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    return options;
+}
+
+static bool daemon_of(enum thrum_daemon wanted)
+{
+    if (wanted == THRUM_DAEMON || wanted == THRUM_NOT_DAEMON)
+        return wanted == THRUM_DAEMON;
+    const thrum_thread *self = th_registry_self_or_null();
+    return self == NULL || thrum_thread_is_daemon(self);
+}
+
+thrum_thread *thrum_thread_new_with(thrum_target target, void *arg,
+                                    const thrum_thread_options *given)
+{
+    th_self(); /* an abandoned thread stops here */
+    thrum_thread_options options = options_of(given);
+    thrum_thread *thread = th_record_new(options.name, NAME_PREFIX);
+    if (thread == NULL)
+        return NULL;
+    thread->target = target;
+    thread->arg = arg;
+    thread->daemon = daemon_of(options.daemon);
+    thread->stack_bytes = options.stack_bytes;
+    if (thread->stack_bytes == 0) /* relaxed: a number */
+        thread->stack_bytes = th_load_rlx(&default_stack_bytes);
+    return thread;
+}
+
+thrum_thread *thrum_spawn_with(thrum_target target, void *arg, const thrum_thread_options *options)
+{
+    thrum_thread *thread = thrum_thread_new_with(target, arg, options);
+    if (thread == NULL || thrum_thread_start(thread) == 0)
+        return thread;
+    thrum_thread_free(thread);
+    return NULL;
+}
+
+void thrum_thread_free(thrum_thread *thread)
+{
+    th_self(); /* an abandoned thread stops here */
+    if (thread != NULL)
+        th_registry_drop(thread);
+}
+
+/* ---- join ---- */
+
+static int refuse_self(const thrum_thread *self)
+{
+    char line[LINE_BYTES];
+    snprintf(line, sizeof line, "thread \"%s\" (tid %u) joins itself, which can never end",
+             thrum_thread_name(self), th_native_id());
+    if (th_probe_self_wait != NULL)
+        th_probe_self_wait(line, self);
+    return THRUM_EDEADLK;
+}
+
+static int await_end(thrum_thread *thread, thrum_time deadline)
+{
+    if (deadline != THRUM_FOREVER && thrum_now() >= deadline)
+        return THRUM_ETIMEDOUT;
+    if (deadline == THRUM_FOREVER && th_shutdown_has_stopped(thread))
+        return THRUM_EDEADLK;
+    uintptr_t key = (uintptr_t)&thread->state;
+    th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
+    waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */
+    th_bucket *bucket = th_bucket_lock(key);
+    bool has_ended = th_record_state(thread) == TH_FINISHED;
+    if (!has_ended)
+        th_bucket_append(bucket, &waiter, key);
+    th_bucket_unlock(bucket);
+    if (has_ended)
+        return 0;
+    th_announce_wait(&waiter);
+    return th_park(&waiter, deadline) ? 0 : THRUM_ETIMEDOUT;
+}
+
+int thrum_thread_join_until(thrum_thread *thread, thrum_time deadline)
+{
+    if (thread == NULL)
+        return THRUM_EINVAL;
+    const thrum_thread *self = th_registry_self_or_null();
+    uint32_t state = th_record_state(thread);
+    if (state == TH_NEW || state == TH_STARTING || thread->kind == TH_KIND_DUMMY)
+        return THRUM_ESTATE;
+    if (state == TH_RUNNING) {
+        int status = thread == self ? refuse_self(self) : await_end(thread, deadline);
+        if (status != 0)
+            return status;
+    }
+    th_registry_collect(thread);
+    return 0;
+}
+
+int thrum_thread_join(thrum_thread *thread)
+{
+    return thrum_thread_join_until(thread, THRUM_FOREVER);
+}
+
+/* ---- questions ---- */
+
+void *thrum_thread_result(thrum_thread *thread)
+{
+    return thread != NULL && th_record_state(thread) == TH_FINISHED ? thread->result : NULL;
+}
+
+bool thrum_thread_is_alive(const thrum_thread *thread)
+{
+    return thread != NULL && th_record_state(thread) == TH_RUNNING;
+}
+
+const char *thrum_thread_name(const thrum_thread *thread)
+{
+    return thread != NULL ? th_load_acq(&thread->name) : NULL; /* pairs: th_record_push_name */
+}
+
+int thrum_thread_set_name(thrum_thread *thread, const char *name)
+{
+    if (thread == NULL || name == NULL)
+        return THRUM_EINVAL;
+    th_self(); /* an abandoned thread stops here */
+    if (strcmp(thrum_thread_name(thread), name) == 0)
+        return 0;
+    th_name *later = th_name_new(name);
+    if (later == NULL)
+        return THRUM_ENOMEM;
+    th_rawlock_acquire(&th_threads.lock);
+    th_record_push_name(thread, later);
+    /* the lock keeps the thread from leaving; before its first instructions it has no name to set */
+    if (thread->list == TH_IN_LIVING && thread->has_os_thread)
+        th_thread_set_os_name(thread->os_thread, name);
+    th_rawlock_release(&th_threads.lock);
+    return 0;
+}
+
+bool thrum_thread_is_daemon(const thrum_thread *thread)
+{
+    /* relaxed: it does not change once a thread runs */
+    return thread != NULL && th_load_rlx(&thread->daemon) != 0;
+}
+
+int thrum_thread_set_daemon(thrum_thread *thread, bool daemon)
+{
+    if (thread == NULL)
+        return THRUM_EINVAL;
+    th_self(); /* an abandoned thread stops here */
+    th_rawlock_acquire(&th_threads.lock);
+    /* relaxed: both under the lock, under which a thread is admitted */
+    bool is_new = th_load_rlx(&thread->state) == TH_NEW;
+    if (is_new)
+        th_store_rlx(&thread->daemon, daemon);
+    th_rawlock_release(&th_threads.lock);
+    return is_new ? 0 : THRUM_ESTATE;
+}
+
+uint64_t thrum_thread_ident(const thrum_thread *thread)
+{
+    return thread != NULL ? th_load_rlx(&thread->owner) : 0; /* relaxed: a number */
+}
+
+uint64_t thrum_thread_native_id(const thrum_thread *thread)
+{
+    if (thread == NULL)
+        return 0;
+    /* the first act of a thread that is running is to say its number */
+    if (thread->kind == TH_KIND_STARTED && th_record_state(thread) == TH_RUNNING)
+        thrum_event_wait((thrum_event *)(uintptr_t)&thread->met);
+    return th_load_rlx(&thread->native_id); /* relaxed: a number */
+}
+
+int thrum_set_stack_size(size_t bytes)
+{
+    th_self(); /* an abandoned thread stops here */
+    if (!th_stack_bytes_valid(bytes))
+        return THRUM_EINVAL;
+    th_store_rlx(&default_stack_bytes, bytes); /* relaxed: a number */
+    return 0;
+}
+
+/* ---- the process ---- */
+
+void th_thread_open(void)
+{
+    th_registry_open();
+}
+
+void th_thread_before_fork(void)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    th_locals_before_fork();
+}
+
+void th_thread_after_fork_parent(void)
+{
+    th_locals_after_fork_parent();
+    th_rawlock_release(&th_threads.lock);
+}
+
+void th_thread_after_fork_child(void)
+{
+    th_locals_after_fork_child();
+    th_registry_forget_others();
+    th_shutdown_after_fork_child();
+}
