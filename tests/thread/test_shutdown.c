@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Shutdown: the end of a program, by thrum_shutdown, by exit and by return from main; from every
+ *  kind of thread. Each case runs a program in a child process and looks at what it wrote. */
+#include "thread/shutdown.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runner.h"
+#include "thrum/event.h"
+#include "thrum/local.h"
+#include "thrum/lock.h"
+
+#define TEXT_BYTES 1024
+
+/** Run `program` in a child; it must exit with `code`, having written `wanted`. */
+static void expect(void (*program)(void *), int code, const char *wanted)
+{
+    char text[TEXT_BYTES];
+    int status = test_capture(STDOUT_FILENO, program, NULL, text, sizeof text);
+    CHECK_STR(text, wanted);
+    CHECK_EXITED(status, code);
+}
+
+static void say(const char *line)
+{
+    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
+}
+
+static void say_arg(void *arg)
+{
+    say(arg);
+}
+
+static void register_line(const char *line)
+{
+    CHECK_STATUS(thrum_at_shutdown(say_arg, (void *)(uintptr_t)line), 0);
+}
+
+static void say_exit_handler(void)
+{
+    say("exit handler");
+}
+
+/** A thread that goes on only when the end of the program waits for it. */
+static void await_the_joining(void)
+{
+    CHECK_STATUS(thrum_thread_join(thrum_main_thread()), 0);
+}
+
+static void *speak_last(void *arg)
+{
+    await_the_joining();
+    say("thread");
+    return arg;
+}
+
+static void *block_for_ever(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
+/* ---- joined and abandoned ---- */
+
+static void leave_a_thread(void *unused)
+{
+    (void)unused;
+    atexit(say_exit_handler);
+    register_line("callback");
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    say("main");
+}
+
+TEST(shutdown, exit_joins_threads_after_callbacks_before_earlier_exit_handlers)
+{
+    expect(leave_a_thread, 0, "main\ncallback\nthread\nexit handler\n");
+}
+
+static void leave_an_unjoined_handle(void *unused)
+{
+    static thrum_thread *kept;
+    kept = thrum_spawn(speak_last, NULL);
+    CHECK(kept != NULL);
+    (void)unused;
+}
+
+TEST(shutdown, exit_joins_threads_whose_handles_are_left)
+{
+    expect(leave_an_unjoined_handle, 0, "thread\n");
+}
+
+static void leave_a_daemon(void *unused)
+{
+    (void)unused;
+    thrum_spawn(block_for_ever, NULL, .daemon = THRUM_DAEMON);
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+}
+
+TEST(shutdown, exit_abandons_daemons)
+{
+    expect(leave_a_daemon, 0, "thread\n");
+}
+
+static void *start_another(void *arg)
+{
+    await_the_joining();
+    char *depth = arg;
+    char line[] = {*depth, '\0'};
+    say(line);
+    if (*depth == '0')
+        return NULL;
+    --*depth;
+    thrum_thread_free(thrum_spawn(start_another, depth));
+    return NULL;
+}
+
+static void leave_a_chain(void *unused)
+{
+    static char depth = '5';
+    thrum_thread_free(thrum_spawn(start_another, &depth));
+    (void)unused;
+}
+
+TEST(shutdown, threads_started_meanwhile_are_joined)
+{
+    expect(leave_a_chain, 0, "5\n4\n3\n2\n1\n0\n");
+}
+
+static void *start_from_daemon(void *arg)
+{
+    await_the_joining();
+    thrum_thread_free(thrum_spawn(speak_last, NULL, .daemon = THRUM_NOT_DAEMON));
+    thrum_event_set(arg);
+    return block_for_ever(NULL);
+}
+
+static void *wait_for_event(void *arg)
+{
+    CHECK_STATUS(thrum_event_wait(arg), 0);
+    return NULL;
+}
+
+static void leave_a_daemon_that_starts(void *unused)
+{
+    static thrum_event started;
+    thrum_thread_free(thrum_spawn(wait_for_event, &started));
+    thrum_spawn(start_from_daemon, &started, .daemon = THRUM_DAEMON);
+    (void)unused;
+}
+
+TEST(shutdown, threads_that_daemons_start_meanwhile_are_joined)
+{
+    expect(leave_a_daemon_that_starts, 0, "thread\n");
+}
+
+static void collect_all(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        thrum_thread *thread = thrum_spawn(i < 10 ? speak_last : block_for_ever, NULL, .daemon =
+                                           i < 10 ? THRUM_NOT_DAEMON : THRUM_DAEMON);
+        if (i % 2 == 0)
+            thrum_thread_free(thread);
+    }
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_EQ(test_count_threads(), 1 + 10);
+    say("all");
+}
+
+TEST(shutdown, leaves_no_os_thread_but_daemons)
+{
+    char text[TEXT_BYTES];
+    int status = test_capture(STDOUT_FILENO, collect_all, NULL, text, sizeof text);
+    CHECK_EXITED(status, 0);
+    CHECK_CONTAINS(text, "all\n");
+}
+
+/* ---- what stops ---- */
+
+static thrum_lock busy_lock;
+static thrum_local busy_local;
+static pid_t busy_tid;
+static thrum_event is_busy;
+
+static void *lock_and_unlock(void *arg)
+{
+    busy_tid = test_thread_id();
+    thrum_event_set(&is_busy);
+    for (;;) {
+        thrum_lock_acquire(&busy_lock);
+        thrum_lock_release(&busy_lock);
+    }
+    return arg;
+}
+
+static void *get_local(void *arg)
+{
+    busy_tid = test_thread_id();
+    thrum_event_set(&is_busy);
+    for (;;)
+        thrum_local_get(&busy_local);
+    return arg;
+}
+
+static void *sleep_for_ever(void *arg)
+{
+    busy_tid = test_thread_id();
+    thrum_event_set(&is_busy);
+    thrum_sleep_until(THRUM_FOREVER);
+    say("woken");
+    return arg;
+}
+
+static void *return_after_the_end(void *arg)
+{
+    busy_tid = test_thread_id();
+    thrum_event_set(&is_busy);
+    test_gate_wait(arg);
+    return thrum_fail(1, "too late to be told");
+}
+
+static test_gate after_the_end = TEST_GATE_INIT;
+
+static void stop_one(thrum_target target)
+{
+    thrum_thread *daemon = thrum_spawn(target, &after_the_end, .daemon = THRUM_DAEMON);
+    CHECK_STATUS(thrum_event_wait(&is_busy), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    test_gate_open(&after_the_end);
+    test_wait_asleep(busy_tid);
+    CHECK(thrum_thread_is_alive(daemon));
+    CHECK_STATUS(thrum_thread_join(daemon), THRUM_EDEADLK);
+    CHECK_STATUS(thrum_thread_join_until(daemon, 0), THRUM_ETIMEDOUT);
+    say("stopped");
+}
+
+static void stop_lock_and_unlock(void *unused)
+{
+    (void)unused;
+    stop_one(lock_and_unlock);
+}
+
+static void stop_get_local(void *unused)
+{
+    (void)unused;
+    stop_one(get_local);
+}
+
+static void stop_sleep(void *unused)
+{
+    (void)unused;
+    stop_one(sleep_for_ever);
+}
+
+static void stop_return(void *unused)
+{
+    (void)unused;
+    stop_one(return_after_the_end);
+}
+
+TEST(shutdown, daemons_stop_at_their_next_call)
+{
+    expect(stop_lock_and_unlock, 0, "stopped\n");
+    expect(stop_get_local, 0, "stopped\n");
+    expect(stop_sleep, 0, "stopped\n");
+    expect(stop_return, 0, "stopped\n");
+}
+
+static void stop_foreign(void *unused)
+{
+    static test_thread foreign;
+    test_spawn(&foreign, lock_and_unlock, NULL);
+    CHECK_STATUS(thrum_event_wait(&is_busy), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    test_wait_asleep(foreign.tid);
+    say("stopped");
+    (void)unused;
+}
+
+TEST(shutdown, foreign_threads_stop_too)
+{
+    expect(stop_foreign, 0, "stopped\n");
+}
+
+static void join_ended_daemon(void *unused)
+{
+    thrum_thread *daemon = thrum_spawn(NULL, NULL, .daemon = THRUM_DAEMON);
+    CHECK_STATUS(thrum_thread_join(daemon), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_STATUS(thrum_thread_join(daemon), 0);
+    CHECK_STATUS(thrum_thread_start(daemon), THRUM_ESTATE);
+    thrum_thread_free(daemon);
+    (void)unused;
+}
+
+TEST(shutdown, an_ended_daemon_can_be_joined_after_the_end)
+{
+    expect(join_ended_daemon, 0, "");
+}
+
+/* ---- callbacks ---- */
+
+static void register_more(void *arg)
+{
+    say(arg);
+    register_line("registered meanwhile");
+}
+
+static void call_back(void *unused)
+{
+    (void)unused;
+    register_line("first");
+    CHECK_STATUS(thrum_at_shutdown(register_more, (void *)(uintptr_t)"second"), 0);
+    register_line("third");
+}
+
+TEST(shutdown, calls_back_last_first_and_what_callbacks_register)
+{
+    expect(call_back, 0, "third\nsecond\nregistered meanwhile\nfirst\n");
+}
+
+static void start_a_thread(void *unused)
+{
+    (void)unused;
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+}
+
+static void start_in_callback(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_at_shutdown(start_a_thread, NULL), 0);
+}
+
+TEST(shutdown, a_callback_may_start_threads)
+{
+    expect(start_in_callback, 0, "thread\n");
+}
+
+static void shut_down_inside(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_shutdown(), THRUM_ESTATE);
+    say("refused");
+}
+
+static void call_back_into_shutdown(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_at_shutdown(shut_down_inside, NULL), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+}
+
+TEST(shutdown, is_refused_inside_a_callback)
+{
+    expect(call_back_into_shutdown, 0, "refused\n");
+}
+
+static void *register_while_joining(void *arg)
+{
+    await_the_joining();
+    CHECK_STATUS(thrum_at_shutdown(say_arg, NULL), THRUM_ESHUTDOWN);
+    return arg;
+}
+
+static void use_after_the_end(void)
+{
+    CHECK_STATUS(thrum_at_shutdown(say_arg, NULL), THRUM_ESHUTDOWN);
+    thrum_thread *thread = thrum_thread_new(speak_last, NULL);
+    CHECK_STATUS(thrum_thread_start(thread), THRUM_ESHUTDOWN);
+    CHECK_STATUS(thrum_thread_join(thread), THRUM_ESTATE);
+    CHECK_STATUS(thrum_thread_set_daemon(thread, true), 0);
+    thrum_thread_free(thread);
+    CHECK(thrum_spawn(speak_last, NULL) == NULL);
+    CHECK_EQ(thrum_active_count(), 1);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    say("refused");
+}
+
+static void register_late(void *unused)
+{
+    (void)unused;
+    atexit(use_after_the_end);
+    thrum_thread_free(thrum_spawn(register_while_joining, NULL));
+}
+
+TEST(shutdown, refuses_callbacks_while_joining_and_threads_afterwards)
+{
+    expect(register_late, 0, "refused\n");
+}
+
+static void count_call(void *arg)
+{
+    ++*(int *)arg;
+}
+
+TEST(shutdown, bad_callbacks_are_refused)
+{
+    static int calls;
+    CHECK_STATUS(thrum_at_shutdown(NULL, NULL), THRUM_EINVAL);
+    test_allow_allocations(1);
+    TEST_SWEEP_ALLOCATIONS {
+        int status = thrum_at_shutdown(count_call, &calls);
+        CHECK_STATUS(status, test_failures_injected() > 0 ? THRUM_ENOMEM : 0);
+        if (status == 0)
+            break;
+    }
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_EQ(calls, 1);
+}
+
+/* ---- several callers ---- */
+
+static thrum_thread *second_caller;
+
+static void *call_second(void *arg)
+{
+    test_gate_wait(arg);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    say("second");
+    return NULL;
+}
+
+static void let_the_second_wait(void *arg)
+{
+    test_gate_open(arg);
+    test_wait_asleep((pid_t)thrum_thread_native_id(second_caller));
+    say("first");
+}
+
+static void call_twice(void *unused)
+{
+    static test_gate gate = TEST_GATE_INIT;
+    CHECK_STATUS(thrum_at_shutdown(let_the_second_wait, &gate), 0);
+    second_caller = thrum_spawn(call_second, &gate);
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_STATUS(thrum_thread_join(second_caller), 0);
+    (void)unused;
+}
+
+TEST(shutdown, a_second_call_waits_for_the_first_which_does_not_wait_for_it)
+{
+    expect(call_twice, 0, "first\nsecond\n");
+}
+
+static thrum_event shut_down_by_thread;
+
+static void *shut_down_and_go_on(void *arg)
+{
+    CHECK_STATUS(thrum_shutdown(), 0);
+    thrum_event_set(&shut_down_by_thread);
+    test_gate_wait(arg);
+    say("thread");
+    return NULL;
+}
+
+static test_gate opened_late = TEST_GATE_INIT;
+
+static void *open_when_main_sleeps(void *arg)
+{
+    test_wait_asleep(getpid());
+    test_gate_open(&opened_late);
+    return arg;
+}
+
+static void be_shut_down_by_a_thread(void *unused)
+{
+    static test_thread opener;
+    atexit(say_exit_handler);
+    thrum_thread_free(thrum_spawn(shut_down_and_go_on, &opened_late));
+    CHECK_STATUS(thrum_event_wait(&shut_down_by_thread), 0);
+    CHECK(thrum_spawn(NULL, NULL) == NULL);
+    test_spawn(&opener, open_when_main_sleeps, NULL);
+    (void)unused;
+}
+
+TEST(shutdown, exit_joins_the_thread_that_has_called_it_before)
+{
+    expect(be_shut_down_by_a_thread, 0, "thread\nexit handler\n");
+}
+
+/* ---- exit from everywhere ---- */
+
+static void *exit_with_three(void *arg)
+{
+    if (arg != NULL)
+        test_wait_asleep((pid_t)thrum_thread_native_id(arg));
+    exit(3);
+}
+
+static void exit_in_a_joined_thread(void *unused)
+{
+    (void)unused;
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    register_line("callback");
+    thrum_thread_join(thrum_spawn(exit_with_three, thrum_main_thread()));
+    block_for_ever(NULL);
+}
+
+TEST(shutdown, exit_in_a_thread_that_main_joins)
+{
+    expect(exit_in_a_joined_thread, 3, "callback\nthread\n");
+}
+
+static thrum_thread *exiting;
+
+static void *join_exiting(void *arg)
+{
+    CHECK_STATUS(thrum_thread_join(exiting), 0);
+    say("joined");
+    return arg;
+}
+
+static void *exit_when_joined(void *arg)
+{
+    thrum_thread *joiner = thrum_spawn(join_exiting, NULL);
+    test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
+    (void)arg;
+    exit(3);
+}
+
+static void exit_while_joined(void *unused)
+{
+    (void)unused;
+    exiting = thrum_thread_new(exit_when_joined, NULL);
+    CHECK_STATUS(thrum_thread_start(exiting), 0);
+    block_for_ever(NULL);
+}
+
+TEST(shutdown, exit_in_a_thread_that_another_joins)
+{
+    expect(exit_while_joined, 3, "joined\n");
+}
+
+static void exit_in_daemon(void *unused)
+{
+    (void)unused;
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_spawn(exit_with_three, NULL, .daemon = THRUM_DAEMON);
+    block_for_ever(NULL);
+}
+
+TEST(shutdown, exit_in_a_daemon)
+{
+    expect(exit_in_daemon, 3, "thread\n");
+}
+
+static void exit_in_foreign(void *unused)
+{
+    static test_thread foreign;
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    test_spawn(&foreign, exit_with_three, NULL);
+    block_for_ever(NULL);
+    (void)unused;
+}
+
+TEST(shutdown, exit_in_a_foreign_thread)
+{
+    expect(exit_in_foreign, 3, "thread\n");
+}
+
+static void exit_with_four(void *unused)
+{
+    (void)unused;
+    exit(4);
+}
+
+static void exit_in_callback(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_at_shutdown(exit_with_four, NULL), 0);
+    (void)thrum_shutdown();
+    say("not reached");
+}
+
+TEST(shutdown, exit_in_a_callback)
+{
+    expect(exit_in_callback, 4, "");
+}
+
+static void exit_with_five(const thrum_thread *thread, const thrum_error *error)
+{
+    (void)thread;
+    (void)error;
+    exit(5);
+}
+
+static void *fail(void *arg)
+{
+    (void)arg;
+    return thrum_fail(1, "x");
+}
+
+static void exit_in_hook(void *unused)
+{
+    (void)unused;
+    thrum_set_excepthook(exit_with_five);
+    thrum_thread_join(thrum_spawn(fail, NULL));
+    block_for_ever(NULL);
+}
+
+TEST(shutdown, exit_in_the_excepthook)
+{
+    expect(exit_in_hook, 5, "");
+}
+
+static thrum_local exiting_local = THRUM_LOCAL(NULL, exit_with_four);
+
+static void *set_exiting_local(void *arg)
+{
+    CHECK_STATUS(thrum_local_set(&exiting_local, arg), 0);
+    return NULL;
+}
+
+static void exit_in_destroy(void *unused)
+{
+    (void)unused;
+    thrum_thread_join(thrum_spawn(set_exiting_local, &exiting_local));
+    block_for_ever(NULL);
+}
+
+TEST(shutdown, exit_while_a_local_is_destroyed)
+{
+    expect(exit_in_destroy, 4, "");
+}
+
+/* ---- main by pthread_exit ---- */
+
+static void *outlive_main(void *arg)
+{
+    CHECK_STATUS(thrum_thread_join(thrum_main_thread()), 0);
+    CHECK(!thrum_thread_is_alive(thrum_main_thread()));
+    CHECK_EQ(thrum_active_count(), 1);
+    CHECK_STATUS(thrum_thread_set_name(thrum_main_thread(), "late"), 0);
+    say("thread");
+    return arg;
+}
+
+static void exit_main_thread(void *unused)
+{
+    (void)unused;
+    register_line("callback");
+    thrum_thread_free(thrum_spawn(outlive_main, NULL));
+    pthread_exit(NULL);
+}
+
+TEST(shutdown, pthread_exit_of_main_lets_the_others_finish)
+{
+    expect(exit_main_thread, 0, "thread\ncallback\n");
+}
+
+/* ---- locals ---- */
+
+static void say_destroyed(void *value)
+{
+    say(value);
+}
+
+static thrum_local said_local = THRUM_LOCAL(NULL, say_destroyed);
+
+static void leave_a_value(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_local_set(&said_local, (void *)(uintptr_t)"value"), 0);
+    register_line("callback");
+    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    CHECK_STATUS(thrum_shutdown(), 0);
+    say("still there");
+}
+
+TEST(shutdown, values_of_the_thread_that_exits_are_destroyed_at_exit)
+{
+    expect(leave_a_value, 0, "callback\nthread\nstill there\nvalue\n");
+}
+
+/* ---- signals ---- */
+
+static void *end_after_signals(void *arg)
+{
+    test_signals storm;
+    await_the_joining();
+    test_wait_asleep(getpid());
+    test_send_signals(&storm, *(pthread_t *)arg, SIGUSR1, 20);
+    while (__atomic_load_n(&storm.sent, __ATOMIC_RELAXED) < 200)
+        sched_yield();
+    CHECK(test_stop_signals(&storm) >= 200);
+    say("thread");
+    return NULL;
+}
+
+static void be_signalled(void *unused)
+{
+    static pthread_t main_handle;
+    main_handle = pthread_self();
+    thrum_thread_free(thrum_spawn(end_after_signals, &main_handle));
+    (void)unused;
+}
+
+TEST(shutdown, waits_through_signals)
+{
+    expect(be_signalled, 0, "thread\n");
+}
+
+TEST(shutdown, without_threads_is_nothing)
+{
+    CHECK_STATUS(thrum_shutdown(), 0);
+    CHECK_STATUS(thrum_shutdown(), 0);
+}
