@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The tour: its options, what its chapters print, and that Python's own programs print the same.
+set -u
+
+tour=$1/examples/thrum-tour
+tutorials=$(cd "$(dirname "$0")/tutorials" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+unset THRUM_DEADLOCK NO_COLOR
+failures=0
+
+fail() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+[ -x "$tour" ] || { echo "there is no $tour"; exit 77; }
+
+# status EXPECTED ARGUMENT...: the tour, run so, ends with that status.
+status() {
+    expected=$1
+    shift
+    "$tour" "$@" > "$scratch/out" 2> "$scratch/err" < /dev/null
+    actual=$?
+    [ $actual -eq "$expected" ] || fail "thrum-tour $*: status $actual, not $expected"
+}
+
+# The lines that a chapter's program prints, without times and numbers that vary; sorted, since
+# threads may take turns in any order. What thrum itself remarks is left out.
+normal() {
+    grep -v '^thrum: ' |
+        sed -e 's/^[0-9][0-9]:[0-9][0-9]:[0-9][0-9]: /TIME: /' \
+            -e 's/^\(Elapse time: *\) [0-9.]*$/\1/' -e 's/ message: [0-9]*$/ message: N/' |
+        LC_ALL=C sort
+}
+
+program_of() {
+    "$tour" --fast --chapter "$1" | sed -n -e '/^What was shown/q' -e 's/^    //p'
+}
+
+# same WHAT: $scratch/expected and $scratch/actual are equal.
+same() {
+    diff "$scratch/expected" "$scratch/actual" > "$scratch/diff" && return
+    fail "$1"
+    cat "$scratch/diff"
+}
+
+# prints CHAPTER: its program prints the lines on stdin.
+prints() {
+    normal > "$scratch/expected"
+    program_of "$1" | normal > "$scratch/actual"
+    same "the lines of chapter $1"
+}
+
+# as_python CHAPTER PROGRAM [WORD]: the chapter prints what the Python program prints.
+as_python() {
+    chapter=$1
+    shift
+    python3 -B "$tutorials/$1.py" ${2+"$2"} | normal > "$scratch/expected"
+    program_of "$chapter" | sed -e '/^first run$/d' -e '/^second run$/,$d' -e '/^x += 1 /d' |
+        normal > "$scratch/actual"
+    same "chapter $chapter, compared with $*"
+}
+
+# ---- options ----
+
+status 0 --help
+grep -q '^Usage: thrum-tour' "$scratch/out" || fail "no usage in --help"
+status 0 --list
+chapters=$(wc -l < "$scratch/out")
+[ "$chapters" -ge 20 ] || fail "--list has $chapters lines"
+status 0 --fast --chapter 8 --chapter 3
+grep -q '^2 of 2 chapters' "$scratch/out" || fail "two chapters were chosen"
+for wrong in --nonsense --chapter=0 --chapter=x --chapter=1x --chapter= --chapter=99 chapter; do
+    status 2 "$wrong"
+    [ -s "$scratch/err" ] || fail "nothing is said of $wrong"
+done
+
+# ---- every chapter shows what it says ----
+
+status 0 --fast
+grep -q "^$chapters of $chapters chapters" "$scratch/out" || fail "some chapters did not show"
+grep 'NOT SHOWN' "$scratch/out"
+grep -q "$(printf '\033')" "$scratch/out" && fail "colour in a pipe"
+
+# ---- the lines ----
+
+prints 1 <<'END'
+TIME: Main    : before creating thread
+TIME: Main    : before running thread
+TIME: Thread 1: starting
+TIME: Main    : wait for the thread to finish
+TIME: Main    : all done
+TIME: Thread 1: finishing
+END
+prints 2 <<'END'
+TIME: Main    : before creating thread
+TIME: Main    : before running thread
+TIME: Thread 1: starting
+TIME: Main    : wait for the thread to finish
+TIME: Main    : all done
+END
+prints 5 <<'END'
+I am thread2. Going to sleep for 3 seconds
+thread2 has woken up from sleep
+
+hello
+END
+prints 9 <<'END'
+TIME: Testing update. Starting value is 0.
+TIME: Thread 0: starting update
+TIME: Thread 1: starting update
+TIME: Thread 0: finishing update
+TIME: Thread 1: finishing update
+TIME: Testing update. Ending value is 1.
+END
+
+# ---- Python prints the same ----
+
+if command -v python3 > /dev/null; then
+    as_python 1 start
+    as_python 2 start daemon
+    as_python 3 start join
+    as_python 4 hello
+    as_python 5 hello join
+    as_python 6 many
+    as_python 7 five
+    as_python 9 database
+    as_python 11 database locked
+    as_python 15 pipeline
+else
+    echo "no python3: not compared with it"
+fi
+
+[ $failures -eq 0 ]
