@@ -11,17 +11,20 @@
  *              is rendered and written in one piece under the lock, by the configuration found
  *              there. A new configuration is made ready without the lock and swapped in under it,
  *              so it is complete, and nobody can be using the old one when it is taken down.
- *  Invariants  While the lock is held no function of thrum is called but its release: a daemon
- *              thread that stops for good at the end of the program does not take the lock along.
+ *  Invariants  While the lock is held no public function of thrum is called, and it is a raw lock:
+ *              a daemon thread, which stops for good in some such call when the program ends, never
+ *              takes the lock along, so exit handlers can still log.
  *              Each line is written by one write, past all buffers, so nothing is left to do at
- *              exit, and a child made by fork has no copy of a line. The lock is held across a fork; as dates are made
- *              under it, no thread of ours holds the C library's time zone lock then either.
+ *              exit, and a child made by fork has no copy of a line. The lock is held across a
+ *              fork; as dates are made under it, no thread of ours holds the C library's time zone
+ *              lock then either.
  *              A signal handler, a stream's own functions, or a fork handler that logs while its
  *              thread is inside does not wait for itself: the message goes to stderr as it is.
- *  Rejected    Rendering outside the lock, under a counted reference to the format: the date of the
- *              second is kept with the format, so there is little to win, and a fork could find the
- *              time zone lock held. A thread that writes for all (a QueueListener): lines would be
- *              lost when a program crashes, which is when they are needed.
+ *  Rejected    A thrum_lock: its slow paths are places where daemons stop. Rendering outside the
+ *              lock, under a counted reference to the format: the date of the second is kept with
+ *              the format, so there is little to win, and a fork could find the time zone lock
+ *              held. A thread that writes for all (a QueueListener): lines would be lost when a
+ *              program crashes, which is when they are needed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +39,9 @@
 #include "observe/log_line.h"
 #include "observe/log_render.h"
 #include "observe/observe.h"
+#include "park/rawlock.h"
 #include "platform/atomic.h"
 #include "platform/panic.h"
-#include "thrum/lock.h"
 #include "thrum/log.h"
 #include "thrum/thread.h"
 
@@ -56,9 +59,9 @@ typedef struct configuration {
 } configuration;
 
 static struct {
-    thrum_lock lock;
+    th_rawlock lock;
     configuration now; /* guarded by `lock` */
-} log_state = {THRUM_LOCK_INIT, {&th_log_format_default, -1, NULL}};
+} log_state = {{0}, {&th_log_format_default, -1, NULL}};
 
 /** This thread is inside of the log: it holds the lock, waits for it, or has just released it. Also
  *  read by signal handlers of the thread itself. */
@@ -132,12 +135,12 @@ static void shelter_leave(const shelter *outside, int error)
 static void lock_log(void)
 {
     inside = true;
-    thrum_lock_acquire(&log_state.lock);
+    th_rawlock_acquire(&log_state.lock);
 }
 
 static void unlock_log(void)
 {
-    thrum_lock_release(&log_state.lock);
+    th_rawlock_release(&log_state.lock);
     inside = false;
 }
 
@@ -164,15 +167,12 @@ static int write_to_stream(FILE *stream, const char *text, size_t bytes)
 {
     int error = 0;
     flockfile(stream);
-    fflush(stream); /* what the program has put there goes first */
+    fflush(stream); /* what stands in its buffer goes first, and it forgets its offset */
     int file = fileno(stream);
-    if (file >= 0) {
+    if (file >= 0)
         error = write_to_file(file, text, bytes);
-        if (stream != stderr)
-            fseeko(stream, 0, SEEK_CUR); /* let it know where its file is now, for ftell */
-    } else if (fwrite(text, 1, bytes, stream) < bytes || fflush(stream) != 0) {
+    else if (fwrite(text, 1, bytes, stream) < bytes || fflush(stream) != 0)
         error = errno;
-    }
     funlockfile(stream);
     return error;
 }
@@ -204,7 +204,6 @@ static void write_record(th_log_record *record)
     record->relative_ns = record->created_ns - loaded_ns;
     record->thread_name = thrum_thread_name(thrum_current_thread());
     record->thread = thrum_get_ident();
-    record->process = getpid();
     int error = write_line(record);
     shelter_leave(&outside, error);
 }
@@ -356,6 +355,6 @@ void th_observe_after_fork_child(void)
     if (!forking)
         return;
     forking = false;
-    log_state.lock = (thrum_lock)THRUM_LOCK_INIT; /* those who waited for it are not here */
+    log_state.lock = (th_rawlock){0}; /* those who waited for it are not here */
     inside = false;
 }

@@ -20,7 +20,7 @@ typedef struct th_log_record {
     size_t message_bytes;
     const char *thread_name;
     uint64_t thread;
-    int process;
+    int process;         /* 0: the calling one, which costs a system call where it is shown */
     int64_t created_ns;  /* since 1970 */
     int64_t relative_ns; /* since the library was loaded */
 } th_log_record;

@@ -316,6 +316,7 @@ TEST(log, a_stream_knows_where_it_is)
     CHECK(stream != NULL);
     CHECK_EQ(ftell(stream), 0);
     CHECK(fputs("first\n", stream) >= 0);
+    CHECK_EQ(fseek(stream, 0, SEEK_END), 0);
     CHECK_STATUS(thrum_log_config(.stream = stream, .format = "%(message)s"), 0);
     thrum_warning("second");
     CHECK_EQ(ftell(stream), 13);
@@ -872,7 +873,21 @@ static void *log_a_long_line(void *arg)
     return NULL;
 }
 
-/** A megabyte into a pipe of which nobody reads, while signals strike, for both kinds of stream. */
+static int handled;
+
+static void count_signal(int signo)
+{
+    (void)signo;
+    __atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
+}
+
+static bool many_are_handled(void *arg)
+{
+    (void)arg;
+    return __atomic_load_n(&handled, __ATOMIC_RELAXED) >= 10;
+}
+
+/** A megabyte into a pipe that is not read before signals have struck the writer. */
 static void log_through_signals(int buffering)
 {
     FILE *stream;
@@ -886,9 +901,12 @@ static void log_through_signals(int buffering)
     CHECK_STATUS(thrum_log_config(.stream = stream, .format = "%(message)s"), 0);
     test_thread thread;
     test_signals storm;
+    struct sigaction action = {.sa_handler = count_signal}; /* without SA_RESTART */
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
     test_spawn(&thread, log_a_long_line, NULL);
     test_wait_asleep(thread.tid);
     test_send_signals(&storm, thread.handle, SIGUSR1, 50);
+    test_wait_until(many_are_handled, NULL);
     size_t spaces = 0, read_bytes = 0;
     char text[4096], last[4] = "";
     while (read_bytes < (1 << 20) + 1) {
@@ -1036,6 +1054,36 @@ TEST(log, works_to_the_very_end)
     CHECK_EXITED(test_capture_stderr(log_at_the_end, NULL, text, sizeof text), 0);
     CHECK_STR(text, "MainThread: after shutdown\nMainThread: from an exit handler\n"
                     "MainThread: from a late exit handler\n");
+}
+
+static void *log_for_ever(void *arg)
+{
+    for (;;)
+        thrum_info("daemon");
+    return arg;
+}
+
+static void end_among_daemons(void *arg)
+{
+    atexit(log_from_a_destructor);
+    CHECK_STATUS(thrum_log_config(.level = THRUM_LOG_INFO, .filename = arg), 0);
+    for (int i = 0; i < 4; i++)
+        thrum_thread_free(thrum_spawn(log_for_ever, NULL, .daemon = THRUM_DAEMON));
+    for (int i = 0; i < 100; i++)
+        thrum_info("main");
+    exit(0);
+}
+
+TEST_LIMIT(log, abandoned_daemons_do_not_keep_it, 60)
+{
+    for (int i = 0; i < 20; i++) {
+        char path[64];
+        make_path(path);
+        CHECK_EXITED(test_run_child(end_among_daemons, path), 0);
+        char *text = take_file(path, NULL);
+        CHECK_CONTAINS(text, "\nWARNING:root:from a late exit handler\n");
+        free(text);
+    }
 }
 
 /* ---- the tutorial ---- */

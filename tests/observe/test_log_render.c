@@ -34,7 +34,7 @@ static void live_in_central_europe(void)
     tzset();
 }
 
-/** The line of `record` by `text`, without a newline, to be freed; NULL if the format is refused. */
+/** The line of `record` by `text`, without a newline, to be freed; NULL: the format is refused. */
 static char *render(const char *text, const char *datefmt, const th_log_record *record)
 {
     th_log_format *format;
@@ -157,7 +157,8 @@ TEST(log_render, a_date_of_ones_own_has_no_milliseconds)
 TEST(log_render, survives_every_allocation_failing)
 {
     th_log_format *format;
-    CHECK_STATUS(th_log_format_new("%(message)900r %(created)900f %(lineno)900s", NULL, &format), 0);
+    const char *text = "%(message)900r %(created)900f %(lineno)900s";
+    CHECK_STATUS(th_log_format_new(text, NULL, &format), 0);
     TEST_SWEEP_ALLOCATIONS
     {
         th_log_line line;
@@ -173,8 +174,8 @@ TEST(log_render, survives_every_allocation_failing)
 
 /* ---- the same by Python ---- */
 
-/** Reads pairs of format and date format, each ended by NUL; answers each by the line of the sample,
- *  or by "refused", ended by NUL. */
+/** Reads pairs of format and date format, each ended by NUL; answers each by the line of the
+ *  sample, or by "refused", ended by NUL. */
 static const char script[] =
     "import logging, sys\n"
     "record = logging.makeLogRecord(dict(name='root', levelno=30, levelname='WARNING',\n"
