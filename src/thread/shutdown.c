@@ -15,11 +15,16 @@
  *              again. A daemon that is not bound yet meanwhile looks at the phase when it is.
  *  Nobody waits for himself   A thread inside thrum_shutdown is not awaited, whichever call it made.
  *              One that is in exit() will not come back, so it counts as ended for its joiners.
+ *  Collecting  The OS threads of those who have ended are collected before daemons and unknown
+ *              threads are told to stop: a destructor of a pthread key that calls thrum is such an
+ *              unknown thread, and to wait for it once it has stopped would never end.
  *  Locals      At exit, the values of the thread that called exit are destroyed, as C++ does, before
  *              daemons stop, since destroying may need locks. An explicit thrum_shutdown leaves them.
  *  Fork        The child of the thread that runs the callbacks goes on with them. In any other child
  *              the end is called off: it may use threads, and has its own end. Callbacks not yet
  *              called are called there too, as exit handlers are.
+ *  Limit       A foreign thread whose first call of all comes after the end is not known, and not
+ *              stopped.
  *  Rejected    Joining one thread after the other: two threads that both call thrum_shutdown would
  *              wait for each other. pthread_cancel of daemons: it runs their destructors against a
  *              program in ruins. */
@@ -188,9 +193,10 @@ static int shut_down(bool at_exit)
     th_registry_await_all();
     if (at_exit)
         th_locals_end();
-    while (!end_if_nobody_is_awaited())
+    do {
         th_registry_await_all();
-    th_registry_collect_all();
+        th_registry_collect_all();
+    } while (!end_if_nobody_is_awaited());
     if (role == FIRST)
         finish_first();
     if (!at_exit)
