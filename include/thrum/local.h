@@ -33,7 +33,8 @@ typedef struct thrum_local {
 THRUM_API void *thrum_local_get(thrum_local *local);
 
 /** Replace this thread's value; the old one is destroyed. At the end of a thread its values are
- *  destroyed before a join of it returns. Setting NULL forgets the value.
+ *  destroyed before a join of it returns. Setting NULL forgets the value; setting the value it has
+ *  changes nothing.
  *  @param local  any initialised local
  *  @param value  the new value; the local owns it if it has a `destroy`
  *  @return 0; THRUM_ENOMEM: the old value stays and `value` is still the caller's; THRUM_EINVAL:

@@ -103,7 +103,8 @@ THRUM_API int thrum_thread_start(thrum_thread *thread);
  *  @param thread    a started thread
  *  @param deadline  an instant; THRUM_FOREVER allowed
  *  @return 0: it has ended; THRUM_ETIMEDOUT; THRUM_ESTATE: not started, or a dummy thread;
- *          THRUM_EDEADLK: the caller itself; THRUM_EINVAL: NULL; THRUM_ECANCELLED is reserved
+ *          THRUM_EDEADLK: the caller itself, or, with THRUM_FOREVER, a daemon that has been stopped
+ *          by the end of the program; THRUM_EINVAL: NULL; THRUM_ECANCELLED is reserved
  *  @blocks until `deadline`   @thread any   @memory acquire: what the thread did is seen
  *  @python Thread.join(timeout), which returns None always   @since 0.1 */
 THRUM_API int thrum_thread_join_until(thrum_thread *thread, thrum_time deadline);

@@ -13,8 +13,8 @@ typedef struct th_failure {
     char *message; /**< from th_alloc, or NULL: there was no memory for it */
 } th_failure;
 
-/** From now on thrum_fail in the calling thread writes to `failure` (NULL: nowhere). Returns where it
- *  wrote before, to be put back; who runs a task puts its slot in, calls the task, puts it back. */
+/** From now on thrum_fail in the calling thread writes to `failure` (NULL: nowhere). Returns where
+ *  it wrote before. Who runs a task puts its slot in, calls the task, puts the former one back. */
 th_failure *th_failure_exchange(th_failure *failure);
 
 /** The message; never NULL. */

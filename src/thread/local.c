@@ -4,12 +4,12 @@
  *
  *  Purpose     threading.local: one value per thread and variable.
  *  State       Every variable has a number, the key, from its first use on. Every thread that has a
- *              value has a hash map from keys to values (open addressing), and all maps are in a list,
+ *              value has a hash map from keys to values (open addressing). All maps are in a list,
  *              which thrum_local_free walks.
  *  Protocol    A thread looks a key up in its own map without a lock. It changes its map under the
- *              map's lock, since thrum_local_free, in another thread, takes entries out under it. An
- *              entry taken out leaves a tombstone, so that look-ups of other keys, which may run at
- *              the same time, still pass over it.
+ *              map's lock, since thrum_local_free, in another thread, takes entries out under it.
+ *              An entry taken out leaves a tombstone, so that look-ups of other keys, which may run
+ *              at the same time, still pass over it.
  *  Invariants  Keys are never used again, so an entry that outlives its variable is never mistaken
  *              for another's. An entry remembers `destroy`, so the variable itself may be gone. No
  *              callback runs under a lock. Only its own thread moves the entries of a map.
@@ -29,8 +29,8 @@
 #define ROUNDS_MAX 4
 #define TAKEN_AT_ONCE 64
 
-/** Card of `key`: KEY_NONE, then a key, then KEY_GONE, then perhaps another key. Written under the
- *  map's lock; to anything but KEY_GONE only by the map's own thread, which alone reads it without. */
+/** Card of `key`: KEY_NONE, then a key, then KEY_GONE. Written under the map's lock; to anything but
+ *  KEY_GONE only by the map's own thread, which alone reads it without the lock. */
 typedef struct local_entry {
     uint64_t key;
     void *value;

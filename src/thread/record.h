@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "thread/failure.h"
 #include "thrum/event.h"
 #include "thrum/thread.h"
 
@@ -55,19 +56,21 @@ struct thrum_thread {
     thrum_target target;
     void *arg;
     size_t stack_bytes;
-    void *result; /**< published by FINISHED */
+    void *result;       /**< published by FINISHED */
+    th_failure failure; /**< the target's; the thread's own */
+    bool is_finishing;  /**< the target has ended, by whatever way; the thread's own */
 
     /* under the registry's lock */
     th_thread_kind kind;
-    int list;                         /**< which one it is in */
+    int list;                             /**< which one it is in */
     struct thrum_thread *next, *previous; /**< in that list */
-    th_name *later_names;             /**< the last given first */
-    pthread_t os_thread;              /**< meaningful while has_os_thread */
-    bool has_os_thread;               /**< from the thread's first instructions on */
-    bool holds_itself;                /**< one of the references is the OS thread's */
-    bool is_awaited;                  /**< counted among those whom the end of the program awaits */
-    bool is_in_shutdown;              /**< inside thrum_shutdown, which therefore does not await it */
-    bool is_held_for_collection;      /**< one of the references is thrum_shutdown's */
+    th_name *later_names;                 /**< the last given first */
+    pthread_t os_thread;                  /**< meaningful while has_os_thread */
+    bool has_os_thread;                   /**< from the thread's first instructions on */
+    bool holds_itself;                    /**< one of the references is the OS thread's */
+    bool is_awaited;                      /**< counted among those whom the program's end awaits */
+    bool is_in_shutdown;                  /**< inside thrum_shutdown, so not awaited */
+    bool is_held_for_collection;          /**< one of the references is thrum_shutdown's */
 
     bool is_static; /**< never freed; constant */
     char first_name[TH_FIRST_NAME_BYTES];

@@ -13,7 +13,7 @@
  *      CALLBACKS -> JOINING   by it, when no callback is left; none can be added any more
  *      JOINING -> ENDED       by it, when nobody is awaited; no thread can be started any more
  *      any -> RUNNING         in a forked child in which that call does not go on */
-typedef enum th_phase { TH_PHASE_RUNNING, TH_PHASE_CALLBACKS, TH_PHASE_JOINING, TH_PHASE_ENDED } th_phase;
+enum { TH_PHASE_RUNNING, TH_PHASE_CALLBACKS, TH_PHASE_JOINING, TH_PHASE_ENDED };
 
 typedef struct th_thread_list {
     thrum_thread *first, *last;
@@ -27,7 +27,7 @@ typedef struct th_registry {
     th_thread_list ended;  /**< whose OS threads nobody has collected */
     size_t living_count;
     size_t awaited;             /**< started, not daemons, alive, not inside thrum_shutdown */
-    thrum_event nobody_awaited; /**< set after `awaited` has become 0; cleared by who waits for it */
+    thrum_event nobody_awaited; /**< set after `awaited` became 0; cleared by who waits for it */
     thrum_thread *main;         /**< the main thread's record; changes in forked children only */
     uint32_t phase;
     uint32_t runner; /**< owner word of the thread inside the first thrum_shutdown, or 0 */
@@ -70,8 +70,8 @@ void th_registry_leave_shutdown(thrum_thread *thread);
 /** Wait until nobody is awaited. */
 void th_registry_await_all(void);
 
-/** Write `"NAME" (tid N)` of the thread that owns `owner`, or that it is gone, into `buffer`; returns
- *  how many bytes. Call without bucket locks. */
+/** Write `"NAME" (tid N)` of the thread that owns `owner`, or that it is gone, into `buffer`.
+ *  Returns how many bytes. Call without bucket locks. */
 size_t th_thread_describe(uint32_t owner, char *buffer, size_t bytes);
 
 /** In a forked child, under the lock: the calling thread is the main thread and the only one. */

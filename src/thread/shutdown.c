@@ -10,19 +10,20 @@
  *              register; from then on none can be. The main thread counts as ended. Then it waits
  *              until nobody is awaited, in a loop, since threads may start threads; in the same
  *              section that finds nobody, the phase becomes ENDED, no thread can start, and all
- *              daemons are told to stop. A later caller waits for the first, then awaits threads that
- *              have come to be awaited again (the first caller itself may go on), and tells daemons
- *              again. A daemon that is not bound yet meanwhile looks at the phase when it is.
- *  Nobody waits for himself   A thread inside thrum_shutdown is not awaited, whichever call it made.
- *              One that is in exit() will not come back, so it counts as ended for its joiners.
+ *              daemons are told to stop. A daemon that is not bound yet looks at the phase when it
+ *              is. A later caller waits for the first, then awaits threads that have come to be
+ *              awaited again (the first caller itself may go on), and tells daemons again.
+ *  Callers     A thread inside thrum_shutdown is not awaited, whichever call it made. One that is in
+ *              exit() will not come back, so it counts as ended for its joiners.
  *  Collecting  The OS threads of those who have ended are collected before daemons and unknown
  *              threads are told to stop: a destructor of a pthread key that calls thrum is such an
  *              unknown thread, and to wait for it once it has stopped would never end.
- *  Locals      At exit, the values of the thread that called exit are destroyed, as C++ does, before
- *              daemons stop, since destroying may need locks. An explicit thrum_shutdown leaves them.
- *  Fork        The child of the thread that runs the callbacks goes on with them. In any other child
- *              the end is called off: it may use threads, and has its own end. Callbacks not yet
- *              called are called there too, as exit handlers are.
+ *  Locals      At exit, the values of the thread that called exit are destroyed, as C++ does, and
+ *              before daemons stop, since destroying may need locks that they hold. An explicit
+ *              thrum_shutdown leaves them alone.
+ *  Fork        The child of the thread that runs the callbacks goes on with them. In any other
+ *              child the end is called off: it may use threads, and has its own end. Callbacks not
+ *              yet called are called there too, as exit handlers are.
  *  Limit       A foreign thread whose first call of all comes after the end is not known, and not
  *              stopped.
  *  Rejected    Joining one thread after the other: two threads that both call thrum_shutdown would
@@ -47,7 +48,7 @@ typedef struct at_shutdown {
 /** Under the registry's lock; the last registered first. */
 static at_shutdown *callbacks;
 
-/** Card: 1 once the exit handler is registered; back to 0 in a forked child that may have lost it. */
+/** Card: 1 once the exit handler is registered; 0 again in a forked child that may have lost it. */
 static uint32_t is_armed;
 
 /** Set when the first thrum_shutdown has done its work. */

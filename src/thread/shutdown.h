@@ -8,9 +8,9 @@
 
 #include "thread/record.h"
 
-/** Have thrum_shutdown run when the program ends; once is enough. Called at the first use of what it
- *  is for, so that it runs before the exit handlers that were registered earlier, whose objects the
- *  threads may use. Returns 0 or THRUM_ENOMEM. */
+/** Have thrum_shutdown run when the program ends; once is enough. Called at the first use of what
+ *  it is for, so that it runs before the exit handlers that were registered earlier, whose objects
+ *  the threads may use. Returns 0 or THRUM_ENOMEM. */
 int th_shutdown_arm(void);
 
 /** Whether the program's use of threads has ended without waiting for `thread`, which has just been

@@ -5,22 +5,24 @@
  *  Purpose     threading.Thread: make, start, join, ask, let go.
  *  State       The record (thread/record.h) and where it is listed (thread/registry.h).
  *  Protocol    Start: the record becomes living, gets a context, whose owner word is the thread's
- *              ident, and then a thread. So everything is known when start returns and it need not
- *              wait for the new thread; only the kernel's number is learned from that thread itself.
- *              When something is missing, each step is taken back and the thread can be started again.
- *              End: the target returns, by whatever way (the three steps are cleanup handlers, so also
- *              by pthread_exit or cancellation, of the target or of a callback in an earlier step):
+ *              ident, and then a thread. So everything is known when start returns, without waiting
+ *              for the new thread; only the kernel's number is learned from that thread itself.
+ *              When something is missing, each step is taken back, and start may be tried again.
+ *              End, when the target has returned:
  *                  1. a failure is told to the excepthook
  *                  2. the thread's locals are destroyed
- *                  3. it leaves the registry, announces its end, gives its context back, lets go of
- *                     its record
+ *                  3. it leaves the registry, announces its end, gives its context back, lets go
+ *                     of its record
+ *              pthread_exit and cancellation, in the target or in a callback of steps 1 and 2, end
+ *              up in the destructor of a pthread key, which goes on after the callback.
  *              Join: queue under the state word, as the wait for the thread's owner word; then one
  *              of the joiners collects the OS thread.
  *  Invariants  Nothing of the program's runs after the end is announced, but for destructors of
  *              pthread keys. An abandoned thread announces no end. The OS thread of every record is
  *              collected or detached exactly once.
- *  Rejected    A hand-shake in start, as Python has it: two context switches, and a hang if the child
- *              fails before it. One parker kept for each record: contexts are recycled. */
+ *  Rejected    A hand-shake in start, as Python has it: two context switches, and a hang if the
+ *              child fails before it. Cleanup handlers instead of a key: callbacks would run in the
+ *              middle of unwinding, where a second pthread_exit aborts if clang has compiled us. */
 #include "thread/thread.h"
 
 #include <pthread.h>
@@ -29,10 +31,8 @@
 
 #include "park/park.h"
 #include "platform/atomic.h"
-#include "platform/panic.h"
 #include "platform/probe.h"
 #include "platform/thread.h"
-#include "thread/failure.h"
 #include "thread/local.h"
 #include "thread/registry.h"
 #include "thread/shutdown.h"
@@ -45,55 +45,61 @@ static size_t default_stack_bytes;
 
 /* ---- the life of a thread ---- */
 
-typedef struct thread_run {
-    thrum_thread *thread;
-    th_failure failure;
-} thread_run;
+/** Holds a started thread's record until its last step; see Protocol. Made at the first start. */
+static pthread_key_t finish_key;
+/** Card: 1 once finish_key has been made, under the registry's lock. */
+static uint32_t has_finish_key;
 
-static void tell_failure(void *arg)
+static void tell_failure(thrum_thread *thread)
 {
-    const thread_run *run = arg;
     th_self(); /* an abandoned thread stops here */
     th_failure_exchange(NULL);
-    if (run->failure.has_failed)
-        th_failure_tell(&run->failure);
+    if (thread->failure.has_failed)
+        th_failure_tell(&thread->failure);
 }
 
-static void run_target(thread_run *run)
+static void conclude(thrum_thread *thread)
 {
-    th_failure_exchange(&run->failure);
-    pthread_cleanup_push(tell_failure, run);
-    if (run->thread->target != NULL) {
-        void *result = run->thread->target(run->thread->arg);
-        run->thread->result = run->failure.has_failed ? NULL : result;
-    }
-    pthread_cleanup_pop(1);
-}
-
-static void end_locals(void *unused)
-{
-    (void)unused;
-    th_locals_end();
-}
-
-static void run_target_with_locals(thread_run *run)
-{
-    pthread_cleanup_push(end_locals, NULL);
-    run_target(run);
-    pthread_cleanup_pop(1);
-}
-
-static void conclude(void *arg)
-{
-    thread_run *run = arg;
-    thrum_thread *thread = run->thread;
+    pthread_setspecific(finish_key, NULL);
     th_failure_exchange(NULL);
-    th_failure_clear(&run->failure);
+    th_failure_clear(&thread->failure);
     th_locals_abandon();
     th_registry_leave(thread);
     th_record_announce_end(thread);
     th_context_free(th_self_or_null());
     th_registry_let_go(thread);
+}
+
+/** End the calling thread; a second time, go on: with the next step, or with the next value. */
+static void finish(thrum_thread *thread)
+{
+    if (!thread->is_finishing) {
+        thread->is_finishing = true;
+        tell_failure(thread);
+    }
+    th_locals_end();
+    conclude(thread);
+}
+
+static void finish_after_exit(void *value)
+{
+    pthread_setspecific(finish_key, value); /* a callback may exit again */
+    finish(value);
+}
+
+static int make_finish_key(void)
+{
+    int status = 0;
+    th_rawlock_acquire(&th_threads.lock);
+    /* relaxed: under the lock */
+    if (th_load_rlx(&has_finish_key) == 0) {
+        if (pthread_key_create(&finish_key, finish_after_exit) == 0)
+            th_store_rel(&has_finish_key, 1); /* pairs: make_run */
+        else
+            status = THRUM_EAGAIN;
+    }
+    th_rawlock_release(&th_threads.lock);
+    return status;
 }
 
 /** From STARTING, unless the other of the two that say so has been here, and more. */
@@ -104,18 +110,27 @@ static void say_running(thrum_thread *thread)
     th_cas_rel(&thread->state, &starting, TH_RUNNING);
 }
 
+static void run_target(thrum_thread *thread)
+{
+    th_failure_exchange(&thread->failure);
+    if (thread->target == NULL)
+        return;
+    void *result = thread->target(thread->arg);
+    thread->result = thread->failure.has_failed ? NULL : result;
+}
+
 static void *thread_main(void *arg)
 {
     th_context *context = arg;
-    thread_run run = {.thread = context->thread};
+    thrum_thread *thread = context->thread;
     th_context_bind(context);
-    say_running(run.thread);
-    th_registry_meet(run.thread);
-    if (th_shutdown_abandons(run.thread))
+    say_running(thread);
+    th_registry_meet(thread);
+    if (th_shutdown_abandons(thread))
         th_stop_for_good();
-    pthread_cleanup_push(conclude, &run);
-    run_target_with_locals(&run);
-    pthread_cleanup_pop(1);
+    pthread_setspecific(finish_key, thread);
+    run_target(thread);
+    finish(thread);
     return NULL;
 }
 
@@ -123,6 +138,8 @@ static void *thread_main(void *arg)
 static int make_run(thrum_thread *thread)
 {
     int status = th_shutdown_arm();
+    if (status == 0 && th_load_acq(&has_finish_key) == 0) /* pairs: make_finish_key */
+        status = make_finish_key();
     if (status != 0)
         return status;
     th_context *context = th_context_new();
@@ -289,7 +306,7 @@ int thrum_thread_set_name(thrum_thread *thread, const char *name)
         return THRUM_ENOMEM;
     th_rawlock_acquire(&th_threads.lock);
     th_record_push_name(thread, later);
-    /* the lock keeps the thread from leaving; before its first instructions it has no name to set */
+    /* the lock keeps the thread from leaving; one that has not met yet will set its name itself */
     if (thread->list == TH_IN_LIVING && thread->has_os_thread)
         th_thread_set_os_name(thread->os_thread, name);
     th_rawlock_release(&th_threads.lock);

@@ -292,7 +292,8 @@ TEST(failure, default_hook_prints_what_it_can_without_memory)
 {
     char said[4096];
     int length = 2000;
-    int status = test_capture_stderr(fail_long_and_print_without_memory, &length, said, sizeof said);
+    int status =
+        test_capture_stderr(fail_long_and_print_without_memory, &length, said, sizeof said);
     CHECK_EXITED(status, 0);
     CHECK_CONTAINS(said, "Exception in thread long: 0000");
 }

@@ -322,22 +322,30 @@ TEST(local, values_first_made_while_destroying_are_destroyed)
     CHECK_EQ(destroyed, 1);
 }
 
-static void exit_instead(void *value)
+static void destroy_and_exit(void *value)
 {
-    (void)value;
+    destroy_int(value);
     pthread_exit(NULL);
 }
 
 static void *set_exiting(void *arg)
 {
-    static thrum_local exiting = THRUM_LOCAL(NULL, exit_instead);
-    CHECK_STATUS(thrum_local_set(&exiting, arg), 0);
+    static thrum_local exiting[3] = {THRUM_LOCAL(create_int, destroy_and_exit),
+                                     THRUM_LOCAL(create_int, destroy_and_exit),
+                                     THRUM_LOCAL(create_int, destroy_and_exit)};
+    for (int i = 0; i < 3; i++)
+        CHECK(thrum_local_get(&exiting[i]) != NULL);
+    if (arg != NULL)
+        pthread_exit(arg);
     return arg;
 }
 
-TEST(local, an_exit_while_destroying_ends_the_thread_all_the_same)
+TEST(local, an_exit_while_destroying_loses_no_value)
 {
+    run(set_exiting, NULL);
+    CHECK_EQ(destroyed, 3);
     run(set_exiting, &gate);
+    CHECK_EQ(destroyed, 6);
     CHECK_EQ(thrum_active_count(), 1);
 }
 
@@ -416,7 +424,7 @@ static void *first_use(void *arg)
     test_gate_wait(&gate);
     CHECK_STATUS(thrum_local_set(fresh, fresh), 0);
     CHECK_PTR(thrum_local_get(fresh), fresh);
-    return (void *)(uintptr_t)fresh->key;
+    return (void *)(uintptr_t)__atomic_load_n(&fresh->key, __ATOMIC_RELAXED);
 }
 
 TEST(local, a_first_use_by_many_threads_gives_one_key)

@@ -218,7 +218,8 @@ TEST(registry, enumerate_counts_all_and_stores_what_fits)
     thrum_thread *threads[4];
     thrum_thread *all[8] = {NULL};
     for (size_t i = 0; i < LENGTH(threads); i++)
-        threads[i] = thrum_spawn(wait_at_gate, NULL, .daemon = i % 2 ? THRUM_DAEMON : THRUM_INHERIT);
+        threads[i] =
+            thrum_spawn(wait_at_gate, NULL, .daemon = i % 2 ? THRUM_DAEMON : THRUM_INHERIT);
     CHECK_EQ(thrum_active_count(), 5);
     CHECK_EQ(thrum_enumerate(NULL, 0), 5);
     CHECK_EQ(thrum_enumerate(NULL, 3), 5);

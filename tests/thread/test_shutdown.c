@@ -16,7 +16,16 @@
 
 #define TEXT_BYTES 1024
 
-/** LeakSanitizer does not see what the stack of a main thread held that has gone by pthread_exit. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+
+/** LeakSanitizer does not see what the stack held of a main thread that has gone by pthread_exit. */
 const char *__lsan_default_options(void);
 const char *__lsan_default_options(void)
 {
@@ -681,7 +690,7 @@ static void *outlive_main(void *arg)
     CHECK_EQ(thrum_active_count(), 1);
     CHECK_STATUS(thrum_thread_set_name(thrum_main_thread(), "late"), 0);
     say("thread");
-#if defined(__SANITIZE_THREAD__)
+#if defined(UNDER_THREAD_SANITIZER)
     exit(0); /* the sanitizer's own thread never ends, so the last of ours is not the last */
 #endif
     return arg;

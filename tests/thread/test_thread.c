@@ -338,7 +338,8 @@ TEST_LIMIT(thread, a_thousand_live_at_once, 120)
 
 TEST(thread, freeing_an_unstarted_thread_leaves_nothing)
 {
-    thrum_thread_free(thrum_thread_new(return_arg, NULL, .name = "a name of more than 31 letters...."));
+    thrum_thread_free(
+        thrum_thread_new(return_arg, NULL, .name = "a name of more than 31 letters...."));
 }
 
 TEST(thread, freeing_a_running_thread_lets_it_go_on)
