@@ -7,8 +7,8 @@
  *          with a:                                 with b:
  *              with b: ...                             with a: ...
  *
- *  thrum writes to stderr who waits where for whom. THRUM_DEADLOCK=abort would also end the program;
- *  here it ends by itself, since the two are daemons. */
+ *  thrum writes to stderr who waits where for whom. THRUM_DEADLOCK=abort would also end the
+ *  program; here it ends by itself, since the two are daemons. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <thrum.h>

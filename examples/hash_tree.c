@@ -50,12 +50,12 @@ struct pass {
     thrum_condition not_empty, not_full;
     struct file *places[BUFFER_PLACES];
     unsigned put, got;
-    bool is_walked;           /**< no more files will be put */
+    bool is_walked;            /**< no more files will be put */
     struct file *first, *last; /**< not yet printed, in the order of the walk */
-    uint64_t files, bytes;    /**< hashed so far */
-    double work_seconds;      /**< processor time of all workers */
-    bool has_failed;          /**< something could not be read */
-    bool is_broken;           /**< no memory, or stdout cannot be written: give up */
+    uint64_t files, bytes;     /**< hashed so far */
+    double work_seconds;       /**< processor time of all workers */
+    bool has_failed;           /**< something could not be read */
+    bool is_broken;            /**< no memory, or stdout cannot be written: give up */
 };
 
 /** Work for a progress bar to be measured against; 0 while no bar is shown. */
@@ -199,8 +199,8 @@ struct worker {
 /** Get all the memory a worker will ever need; false: there is none. */
 static bool worker_prepare(struct worker *worker, struct pass *pass)
 {
-    *worker = (struct worker){
-        .pass = pass, .context = EVP_MD_CTX_new(), .block = malloc(BLOCK_BYTES)};
+    *worker =
+        (struct worker){.pass = pass, .context = EVP_MD_CTX_new(), .block = malloc(BLOCK_BYTES)};
     return worker->block != NULL && worker->context != NULL &&
            EVP_DigestInit_ex(worker->context, EVP_sha256(), NULL) == 1;
 }
@@ -212,7 +212,7 @@ static void worker_release(struct worker *worker)
     thrum_thread_free(worker->thread);
 }
 
-/** Open a file that the walk has found; -1 with a complaint if that fails or it is none any more. */
+/** Open a file that the walk has found; -1 with a complaint if that fails or it is gone. */
 static int open_file(struct pass *pass, const char *path)
 {
     struct stat status;
@@ -416,8 +416,8 @@ static unsigned start_workers(struct pass *pass, struct worker *workers, unsigne
     while (started < count) {
         struct worker *worker = &workers[started];
         if (worker_prepare(worker, pass))
-            worker->thread = thrum_spawn(hash_files, worker, .name = "hasher",
-                                         .stack_bytes = STACK_BYTES);
+            worker->thread =
+                thrum_spawn(hash_files, worker, .name = "hasher", .stack_bytes = STACK_BYTES);
         if (worker->thread == NULL) {
             complain(pass, false, "only %u of %u threads could be started", started, count);
             worker_release(worker);
@@ -506,8 +506,8 @@ static const char help[] =
     "  -c, --compare     then run again with one thread and with all, and compare\n"
     "  -q, --quiet       print no summary\n"
     "  -h, --help        show this and end\n\n"
-    "The exit status is 0; 1 if something could not be read (the rest is hashed); 2 if DIR does not\n"
-    "exist, an option is wrong, memory is short, or the lines cannot be written.\n";
+    "The exit status is 0; 1 if something could not be read (the rest is hashed); 2 if DIR does\n"
+    "not exist, an option is wrong, memory is short, or the lines cannot be written.\n";
 
 static unsigned processors(void)
 {
@@ -533,8 +533,10 @@ static bool parse_threads(const char *text, unsigned *ret_threads)
 static struct settings parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"threads", required_argument, NULL, 't'}, {"compare", no_argument, NULL, 'c'},
-        {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
+        {"threads", required_argument, NULL, 't'},
+        {"compare", no_argument, NULL, 'c'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct settings settings = {.threads = processors()};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Timeouts: every call that can wait has a twin that ends in _until and takes an instant, so a loop
- *  of waits needs no arithmetic. In Python:
+ *  Timeouts: every call that can wait has a twin that ends in _until and takes an instant, so a
+ *  loop of waits needs no arithmetic. In Python:
  *
  *      lock.acquire(timeout=0.05)              # False
  *      event.wait(timeout=0.05)                # False

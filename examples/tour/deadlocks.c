@@ -3,10 +3,13 @@
  *  Chapters on deadlocks: thrum says what happened instead of hanging without a word. */
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tour.h"
 
 /* ---- a lock acquired twice ---- */
+
+enum { LIMIT_SECONDS = 2 };
 
 static void lock_twice(void)
 {
@@ -14,6 +17,7 @@ static void lock_twice(void)
     puts("before first acquire");
     thrum_lock_acquire(&lock);
     puts("before second acquire");
+    alarm(LIMIT_SECONDS); /* where an emulator or a sanitizer has a thread, too: no abort then */
     thrum_lock_acquire(&lock);
     puts("acquired lock twice");
 }
@@ -24,8 +28,9 @@ static void check_lock_twice(const tour_run *run)
     tour_require(tour_in_order(run, "which it holds already, taken at ", "deadlocks.c:"),
                  "where the lock was taken");
     tour_require(tour_place_of(run, "acquired lock twice") < 0, "that it cannot be acquired twice");
-    tour_require(run->signal == SIGABRT, "a program that is stopped instead of hanging");
-    tour_result("reported at once, with both places; the program was stopped");
+    tour_require(run->signal == SIGABRT || run->signal == SIGALRM, "a program that is stopped");
+    tour_result("reported at once, with both places; %s",
+                run->signal == SIGABRT ? "the program was stopped" : "it would wait for ever");
 }
 
 const tour_chapter tour_lock_twice = {

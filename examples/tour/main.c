@@ -10,20 +10,13 @@
 #include "tour.h"
 
 static const tour_chapter *const chapters[] = {
-    &tour_start,          &tour_daemon,
-    &tour_join,           &tour_hello_before,
-    &tour_hello_after,    &tour_many_threads,
-    &tour_five_sleepers,  &tour_one_thread,
-    &tour_race,           &tour_not_silly,
-    &tour_lock,           &tour_lock_twice,
-    &tour_opposite_order, &tour_rlock,
-    &tour_pipeline_locks, &tour_pipeline_condition,
-    &tour_semaphore,      &tour_event,
-    &tour_barrier,        &tour_local,
-    &tour_once,           &tour_excepthook,
-    &tour_references,     &tour_cpu_bound,
-    &tour_global_lock,    &tour_io_bound,
-    &tour_processes,
+    &tour_start,          &tour_daemon,       &tour_join,           &tour_hello_before,
+    &tour_hello_after,    &tour_many_threads, &tour_five_sleepers,  &tour_one_thread,
+    &tour_race,           &tour_not_silly,    &tour_lock,           &tour_lock_twice,
+    &tour_opposite_order, &tour_rlock,        &tour_pipeline_locks, &tour_pipeline_condition,
+    &tour_semaphore,      &tour_event,        &tour_barrier,        &tour_local,
+    &tour_once,           &tour_excepthook,   &tour_references,     &tour_cpu_bound,
+    &tour_global_lock,    &tour_io_bound,     &tour_processes,
 };
 
 enum { CHAPTERS = sizeof chapters / sizeof chapters[0], RESULT_BYTES = 200, USAGE = 2 };
@@ -63,7 +56,8 @@ static bool choose(struct record records[CHAPTERS], const char *text)
     char *end;
     unsigned long number = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || number < 1 || number > CHAPTERS) {
-        fprintf(stderr, "thrum-tour: there is no chapter '%s'; there are 1 to %d\n", text, CHAPTERS);
+        fprintf(stderr, "thrum-tour: there is no chapter '%s'; there are 1 to %d\n", text,
+                CHAPTERS);
         return false;
     }
     records[number - 1].chosen = true;

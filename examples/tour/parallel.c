@@ -43,9 +43,9 @@ static unsigned primes_of_slice(unsigned slice)
 }
 
 struct work {
-    thrum_lock lock;          /**< guards what follows */
+    thrum_lock lock; /**< guards what follows */
     unsigned next, primes;
-    thrum_lock *global_lock;  /**< held while computing, or NULL */
+    thrum_lock *global_lock; /**< held while computing, or NULL */
 };
 
 static void *compute(void *arg)
@@ -152,8 +152,8 @@ static void global_lock(void)
     print_timing("many, without it:", all);
     tour_require(one.primes == locked.primes && one.primes == all.primes, "the same answer");
     tour_require(locked.processors < 1.5, "one thread at a time under a global lock");
-    tour_result("%u threads under one lock: %.2f times as fast as one; without it: %.2f",
-                workers(), one.seconds / locked.seconds, one.seconds / all.seconds);
+    tour_result("%u threads under one lock: %.2f times as fast as one; without it: %.2f", workers(),
+                one.seconds / locked.seconds, one.seconds / all.seconds);
 }
 
 const tour_chapter tour_global_lock = {

@@ -47,8 +47,8 @@ static void run_pipeline(thrum_target producer, thrum_target consumer, void *pip
 
 /* ---- producer-consumer using lock ---- */
 
-/** A pipeline for a single element. Any thread may release a lock, and here the other side always
- *  does. Until it has done so once, thrum may remark that the producer appears to wait for itself. */
+/** A pipeline for a single element. Any thread may release a lock, and here the other side does.
+ *  Until it has done so once, thrum may remark that the producer appears to wait for itself. */
 struct pipeline {
     int message;
     thrum_lock producer_lock;

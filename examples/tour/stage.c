@@ -36,7 +36,8 @@ bool tour_stage_open(bool fast, bool colour)
         red = "\033[31m";
         plain = "\033[0m";
     }
-    current = mmap(NULL, sizeof *current, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    current =
+        mmap(NULL, sizeof *current, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return current != MAP_FAILED;
 }
 

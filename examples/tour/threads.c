@@ -269,7 +269,8 @@ const tour_chapter tour_many_threads = {
 static void five_sleepers(void)
 {
     enum { SLEEPERS = 5 };
-    static char *const names[SLEEPERS] = {"thread_0", "thread_1", "thread_2", "thread_3", "thread_4"};
+    static char *const names[SLEEPERS] = {"thread_0", "thread_1", "thread_2", "thread_3",
+                                          "thread_4"};
     thrum_thread *threads[SLEEPERS];
 
     thrum_time begin = thrum_now();

@@ -19,11 +19,11 @@ typedef struct tour_run {
 
 typedef struct tour_chapter {
     const char *title;
-    const char *idea;                    /**< one sentence */
-    const char *python;                  /**< what Python calls it */
-    const char *thrum;                   /**< what thrum calls it */
-    void (*program)(void);               /**< runs in a process of its own */
-    void (*check)(const tour_run *run);  /**< runs in the tour, after it; NULL: nothing to add */
+    const char *idea;                   /**< one sentence */
+    const char *python;                 /**< what Python calls it */
+    const char *thrum;                  /**< what thrum calls it */
+    void (*program)(void);              /**< runs in a process of its own */
+    void (*check)(const tour_run *run); /**< runs in the tour, after it; NULL: nothing to add */
 } tour_chapter;
 
 /** Seconds as the tutorials have them; a tenth of that with --fast. */
@@ -56,8 +56,8 @@ bool tour_in_order(const tour_run *run, const char *first, const char *second);
 /** Set up once, before any chapter. False: no memory. */
 bool tour_stage_open(bool fast, bool colour);
 
-/** Run a chapter and show it; true if it showed what it says. `ret_result` is what the closing table
- *  says of it. */
+/** Run a chapter and show it; true if it showed what it says. `ret_result` is what the closing
+ *  table says of it. */
 bool tour_stage_play(const tour_chapter *chapter, char *ret_result, size_t bytes);
 
 /* threads.c */
