@@ -122,15 +122,15 @@ typedef struct report {
     size_t used;
 } report;
 
-__attribute__((format(printf, 2, 3))) static void add(report *report, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(report *said, const char *format, ...)
 {
-    size_t room = sizeof report->text - report->used;
+    size_t room = sizeof said->text - said->used;
     va_list args;
     va_start(args, format);
-    int wanted = vsnprintf(report->text + report->used, room, format, args);
+    int wanted = vsnprintf(said->text + said->used, room, format, args);
     va_end(args);
     if (wanted > 0)
-        report->used += (size_t)wanted < room ? (size_t)wanted : room - 1;
+        said->used += (size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
 static const char *name_of(uint32_t thread, char buffer[NAME_BYTES])
@@ -149,22 +149,22 @@ static const char *kind_name(th_wait_kind kind)
     }
 }
 
-static void add_hop(report *report, const hop *hop)
+static void add_hop(report *said, const hop *step)
 {
     char waiter[NAME_BYTES], owner[NAME_BYTES];
-    name_of(hop->thread, waiter);
-    name_of(hop->owner, owner);
-    if (hop->kind == TH_WAIT_JOIN) {
-        add(report, "  %s joins %s\n", waiter, owner);
+    name_of(step->thread, waiter);
+    name_of(step->owner, owner);
+    if (step->kind == TH_WAIT_JOIN) {
+        add(said, "  %s joins %s\n", waiter, owner);
         return;
     }
-    add(report, "  %s waits for %s %p", waiter, kind_name(hop->kind), hop->object);
-    if (hop->wait_site != NULL)
-        add(report, " at %s", hop->wait_site);
-    add(report, ", %s by %s", hop->kind == TH_WAIT_ONCE ? "being run" : "held", owner);
-    if (hop->held_site != NULL)
-        add(report, ", taken at %s", hop->held_site);
-    add(report, "\n");
+    add(said, "  %s waits for %s %p", waiter, kind_name(step->kind), step->object);
+    if (step->wait_site != NULL)
+        add(said, " at %s", step->wait_site);
+    add(said, ", %s by %s", step->kind == TH_WAIT_ONCE ? "being run" : "held", owner);
+    if (step->held_site != NULL)
+        add(said, ", taken at %s", step->held_site);
+    add(said, "\n");
 }
 
 /** Whether an outsider could still end it: any thread may release a plain Lock. */
@@ -178,33 +178,33 @@ static bool has_plain_lock(const hop *hops, size_t count)
 
 static void say_cycle(const hop *hops, size_t count)
 {
-    report report = {.used = 0};
-    add(&report, "thrum: deadlock: %zu threads %s for each other\n", count,
+    report said = {.used = 0};
+    add(&said, "thrum: deadlock: %zu threads %s for each other\n", count,
         has_plain_lock(hops, count) ? "appear to wait" : "wait");
     for (size_t i = 0; i < count && i < HOPS_SHOWN; i++)
-        add_hop(&report, &hops[i]);
+        add_hop(&said, &hops[i]);
     if (count > HOPS_SHOWN)
-        add(&report, "  and %zu more, back to the first\n", count - HOPS_SHOWN);
-    add(&report, "  to mend it: acquire in one order everywhere, or wait with a deadline (_until)\n");
-    th_write_stderr(report.text, report.used);
+        add(&said, "  and %zu more, back to the first\n", count - HOPS_SHOWN);
+    add(&said, "  to mend it: acquire in one order everywhere, or wait with a deadline (_until)\n");
+    th_write_stderr(said.text, said.used);
 }
 
-static void say_self(const hop *hop)
+static void say_self(const hop *step)
 {
-    report report = {.used = 0};
+    report said = {.used = 0};
     char name[NAME_BYTES];
-    add(&report, "deadlock: %s appears to wait for itself: it acquires %s %p",
-        name_of(hop->thread, name), kind_name(hop->kind), hop->object);
-    add(&report, "%s%s", hop->wait_site != NULL ? " at " : "",
-        hop->wait_site != NULL ? hop->wait_site : "");
-    add(&report, ", which it holds already%s%s", hop->held_site != NULL ? ", taken at " : "",
-        hop->held_site != NULL ? hop->held_site : "");
+    add(&said, "deadlock: %s appears to wait for itself: it acquires %s %p",
+        name_of(step->thread, name), kind_name(step->kind), step->object);
+    add(&said, "%s%s", step->wait_site != NULL ? " at " : "",
+        step->wait_site != NULL ? step->wait_site : "");
+    add(&said, ", which it holds already%s%s", step->held_site != NULL ? ", taken at " : "",
+        step->held_site != NULL ? step->held_site : "");
     if (th_native_thread_count() == 1) {
-        add(&report, "; there is no other thread to release it");
-        th_misuse_line(hop->object, report.text);
+        add(&said, "; there is no other thread to release it");
+        th_misuse_line(step->object, said.text);
         return;
     }
-    th_say("%s; it waits for another thread to release it", report.text);
+    th_say("%s; it waits for another thread to release it", said.text);
 }
 
 static void blocked(const th_waiter *waiter)
