@@ -145,6 +145,9 @@ static void *show_progress(void *arg)
  *  is escaped, and its line begins with a backslash. */
 static void print_file(const struct file *file)
 {
+    THRUM_HOLD(&terminal);
+    if (bar_is_shown && isatty(STDOUT_FILENO))
+        clear_bar();
     if (strpbrk(file->path, "\\\n\r") != NULL)
         putchar('\\');
     for (int i = 0; i < DIGEST_BYTES; i++)
@@ -228,12 +231,6 @@ static int open_file(struct pass *pass, const char *path)
     return -1;
 }
 
-static void count_bytes(struct pass *pass, size_t bytes)
-{
-    thrum_with (&pass->lock)
-        pass->bytes += bytes;
-}
-
 /** Hash what can be read from the descriptor; false with a complaint if it cannot. */
 static bool hash_descriptor(const struct worker *worker, struct file *file, int descriptor)
 {
@@ -249,7 +246,8 @@ static bool hash_descriptor(const struct worker *worker, struct file *file, int 
             return false;
         }
         is_right = EVP_DigestUpdate(context, worker->block, (size_t)bytes) == 1;
-        count_bytes(pass, (size_t)bytes);
+        thrum_with (&pass->lock)
+            pass->bytes += (size_t)bytes;
     }
     if (is_right && EVP_DigestFinal_ex(context, file->digest, NULL) == 1)
         return true;
