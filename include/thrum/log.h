@@ -27,13 +27,6 @@ enum thrum_log_level {
     THRUM_LOG_CRITICAL = 50,
 };
 
-/* Private: C++ warns of options left out unless they have a default. */
-#ifdef __cplusplus
-#define THRUM_PRIVATE_LOG_UNSET = {}
-#else
-#define THRUM_PRIVATE_LOG_UNSET
-#endif
-
 /** Options of thrum_log_config.
  *
  *  `format` is Python's: `%(FIELD)s` with Python's flags, width, precision and conversions d i u x
@@ -46,13 +39,13 @@ enum thrum_log_level {
  *      processName  process (its pid)                               funcName   lineno
  *      pathname     src/main.c   filename  main.c   module  main */
 typedef struct thrum_log_options {
-    size_t size THRUM_PRIVATE_LOG_UNSET;          /**< private: sizeof, filled in by the macro */
-    int level THRUM_PRIVATE_LOG_UNSET;            /**< least level written; 0: THRUM_LOG_WARNING */
-    const char *format THRUM_PRIVATE_LOG_UNSET;   /**< NULL: "%(levelname)s:%(name)s:%(message)s" */
-    const char *datefmt THRUM_PRIVATE_LOG_UNSET;  /**< for strftime, in local time */
-    const char *filename THRUM_PRIVATE_LOG_UNSET; /**< a file to open instead of a stream */
-    const char *filemode THRUM_PRIVATE_LOG_UNSET; /**< "a" (default), "w" or "x", as Python's */
-    FILE *stream THRUM_PRIVATE_LOG_UNSET;         /**< NULL: stderr; not closed by thrum */
+    size_t size THRUM_PRIVATE_UNSET;          /**< private: sizeof, filled in by the macro */
+    int level THRUM_PRIVATE_UNSET;            /**< least level written; 0: THRUM_LOG_WARNING */
+    const char *format THRUM_PRIVATE_UNSET;   /**< NULL: "%(levelname)s:%(name)s:%(message)s" */
+    const char *datefmt THRUM_PRIVATE_UNSET;  /**< for strftime, in local time */
+    const char *filename THRUM_PRIVATE_UNSET; /**< a file to open instead of a stream */
+    const char *filemode THRUM_PRIVATE_UNSET; /**< "a" (default), "w" or "x", as Python's */
+    FILE *stream THRUM_PRIVATE_UNSET;         /**< NULL: stderr; not closed by thrum */
 } thrum_log_options;
 
 /** Private: the least level that is written. */
@@ -78,21 +71,8 @@ THRUM_API int thrum_log_config_with(const thrum_log_options *options);
  *  @blocks while a line is being written   @thread any, not signal handlers
  *  @memory when it returns, the former stream is no longer used, and may be closed
  *  @python logging.basicConfig   @since 0.1 */
-#ifdef __cplusplus
 #define thrum_log_config(...)                                                                      \
-    thrum_private_log_config(                                                                      \
-        __extension__ thrum_log_options{.size = sizeof(thrum_log_options), __VA_ARGS__})
-THRUM_END_DECLS
-/** Private: a temporary has no address in C++. */
-inline int thrum_private_log_config(const thrum_log_options &options)
-{
-    return thrum_log_config_with(&options);
-}
-THRUM_BEGIN_DECLS
-#else
-#define thrum_log_config(...)                                                                      \
-    thrum_log_config_with(&(thrum_log_options){.size = sizeof(thrum_log_options), __VA_ARGS__})
-#endif
+    thrum_log_config_with(THRUM_PRIVATE_OPTIONS(thrum_log_options, __VA_ARGS__))
 
 /** Write one line, whatever its level; what the macros below call once the level is enabled. A line
  *  that finds no memory is cut and ends in "[truncated]". A line that cannot be written (full disk,

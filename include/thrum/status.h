@@ -25,6 +25,21 @@
 #define THRUM_API __attribute__((visibility("default")))
 #define THRUM_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 
+/* Private: options are designated initialisers, in C++ too, where a temporary has no address and a
+ * field that is left out is warned of unless it has a default. */
+#ifdef __cplusplus
+template <typename T> inline const T *thrum_private_address(const T &value)
+{
+    return &value;
+}
+#define THRUM_PRIVATE_UNSET = {}
+#define THRUM_PRIVATE_OPTIONS(type, ...)                                                           \
+    thrum_private_address(__extension__ type{.size = sizeof(type), __VA_ARGS__})
+#else
+#define THRUM_PRIVATE_UNSET
+#define THRUM_PRIVATE_OPTIONS(type, ...) (&(type){.size = sizeof(type), __VA_ARGS__})
+#endif
+
 THRUM_BEGIN_DECLS
 
 /** The closed list of failures. Where errno has a name for it the value is `-errno`. */

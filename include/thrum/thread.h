@@ -35,10 +35,10 @@ enum thrum_daemon {
 
 /** Options of thrum_thread_new and thrum_spawn. */
 typedef struct thrum_thread_options {
-    size_t size;            /**< private: sizeof, filled in by the macro */
-    const char *name;       /**< copied; NULL: "Thread-N" */
-    enum thrum_daemon daemon; /**< THRUM_INHERIT, THRUM_DAEMON, THRUM_NOT_DAEMON */
-    size_t stack_bytes;     /**< 0: the default of thrum_set_stack_size */
+    size_t size;      /**< private: sizeof, filled in by the macro */
+    const char *name THRUM_PRIVATE_UNSET; /**< copied; NULL: "Thread-N" */
+    enum thrum_daemon daemon THRUM_PRIVATE_UNSET; /**< one of thrum_daemon */
+    size_t stack_bytes THRUM_PRIVATE_UNSET; /**< 0: the default of thrum_set_stack_size */
 } thrum_thread_options;
 
 /** Create a thread without macro; what thrum_thread_new calls.
@@ -60,18 +60,6 @@ THRUM_API thrum_thread *thrum_thread_new_with(thrum_target target, void *arg,
 THRUM_API thrum_thread *thrum_spawn_with(thrum_target target, void *arg,
                                          const thrum_thread_options *options);
 
-#ifdef __cplusplus
-THRUM_END_DECLS
-/** Private: the address of a temporary, which lives to the end of the call. */
-template <typename T> inline const T *thrum_private_address(const T &value)
-{
-    return &value;
-}
-#define THRUM_PRIVATE_OPTIONS(type, ...) thrum_private_address(type{.size = sizeof(type), __VA_ARGS__})
-THRUM_BEGIN_DECLS
-#else
-#define THRUM_PRIVATE_OPTIONS(type, ...) (&(type){.size = sizeof(type), __VA_ARGS__})
-#endif
 #define THRUM_PRIVATE_THREAD_CALL(function, target, arg, ...)                                      \
     function((target), (arg), THRUM_PRIVATE_OPTIONS(thrum_thread_options, __VA_ARGS__))
 
