@@ -207,11 +207,33 @@ static void say_self(const hop *step)
     th_say("%s; it waits for another thread to release it", said.text);
 }
 
+/** Several threads of a cycle may see it at once; one of them reports it: the first to note, at the
+ *  context with the smallest owner word, the wait that it is in. */
+static bool claim(const hop *hops, size_t count)
+{
+    const hop *least = hops;
+    for (size_t i = 1; i < count; i++)
+        if (hops[i].thread < least->thread)
+            least = &hops[i];
+    th_context *context = th_context_of(least->thread);
+    if (context == NULL)
+        return false;
+    uint32_t reported = th_load_rlx(&context->reported); /* relaxed: the CAS looks again */
+    while (reported != least->waits) {
+        /* relaxed: decides who speaks, orders nothing */
+        if (th_cas_rlx(&context->reported, &reported, least->waits))
+            return true;
+    }
+    return false;
+}
+
 static void blocked(const th_waiter *waiter)
 {
     hop hops[HOPS_MAX], again[HOPS_MAX];
     size_t count = walk(waiter->context, hops);
     if (count == 0 || walk(waiter->context, again) != count || !same_cycle(hops, again, count))
+        return;
+    if (!claim(hops, count))
         return;
     if (count == 1 && hops[0].kind == TH_WAIT_LOCK)
         say_self(&hops[0]);

@@ -41,6 +41,8 @@ typedef struct th_context {
     uintptr_t waits_on;
     /** Counts such waits, so that a look can tell one wait from the next. */
     uint32_t waits;
+    /** The last of them that a deadlock report was about; see src/observe/deadlock.c. */
+    uint32_t reported;
     /** How many pauses th_park may spin, and how many waits go by without spinning once that is
      *  none; see park/park.c. The context's own. */
     uint32_t spin_pauses;
