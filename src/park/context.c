@@ -178,6 +178,11 @@ th_context *th_self(void)
     return bind_or_stop();
 }
 
+th_context *th_self_to_release(void)
+{
+    return self_context != NULL ? self_context : th_self();
+}
+
 th_context *th_self_or_null(void)
 {
     return self_context;

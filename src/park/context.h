@@ -60,6 +60,9 @@ typedef struct th_context {
  *  before. Every slow path of every object begins here. */
 th_context *th_self(void);
 
+/** The same without stopping, for a release: what an abandoned thread holds it gives back first. */
+th_context *th_self_to_release(void);
+
 /** The calling thread's context if it has one, without binding or stopping. Async-signal-safe. */
 th_context *th_self_or_null(void);
 

@@ -62,7 +62,9 @@ int thrum_lock_release_checked(thrum_lock *lock)
     if (lock == NULL)
         return THRUM_EINVAL;
     th_ownable ownable = ownable_of(lock);
-    return th_ownable_release(&ownable, th_self()) ? 0 : THRUM_EPERM;
+    bool released = th_ownable_release(&ownable, th_self_to_release());
+    th_self(); /* an abandoned thread stops here */
+    return released ? 0 : THRUM_EPERM;
 }
 
 void thrum_lock_release_slow(thrum_lock *lock)

@@ -86,7 +86,7 @@ int thrum_rlock_release_checked(thrum_rlock *lock)
 {
     if (lock == NULL)
         return THRUM_EINVAL;
-    th_context *self = th_self();
+    th_context *self = th_self_to_release();
     if (!owns(lock, self))
         return THRUM_EPERM;
     uint32_t count = th_load_rlx(&lock->count); /* relaxed: the owner's own */
@@ -96,6 +96,7 @@ int thrum_rlock_release_checked(thrum_rlock *lock)
     }
     th_ownable ownable = ownable_of(lock);
     th_ownable_release(&ownable, self);
+    th_self(); /* an abandoned thread stops here */
     return 0;
 }
 
