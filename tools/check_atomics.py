@@ -40,8 +40,15 @@ def known_functions(tree):
     return known
 
 
+def orders(code, match):
+    """Whether a use has an order other than relaxed."""
+    arguments = code[match.end():source.close_of(code, code.find("(", match.end()))]
+    named = set(re.findall(r"__ATOMIC_\w+", arguments))
+    return not match.group().endswith("_rlx") and named != {"__ATOMIC_RELAXED"}
+
+
 def sites(name, text):
-    """The atomic uses of a file: triples (line, the call, the comments within reach)."""
+    """The atomic uses of a file: (line, the call, whether it orders, the comments within reach)."""
     code = source.code_only(text)
     notes = [c for c in source.comments(text) if NOTE.search(unstarred(c[2]))]
     seen = set()
@@ -50,7 +57,7 @@ def sites(name, text):
         if (line, match.group()) not in seen:
             seen.add((line, match.group()))
             near = [c for c in notes if c[0] <= line and c[1] >= line - REACH]
-            yield line, match.group(), [c[2] for c in near]
+            yield line, match.group(), orders(code, match), [c[2] for c in near]
 
 
 def check_raw(name, text):
@@ -66,7 +73,7 @@ def check(root, options):
     known = known_functions(tree)
     for name, text in tree:
         yield from check_raw(name, text)
-        for line, call, near in sites(name, text):
+        for line, call, _, near in sites(name, text):
             if not near:
                 yield name, line, f"{call} without a note `pairs: ` or `relaxed: `"
         for first, _, comment in source.comments(text):
@@ -85,10 +92,10 @@ def print_graph(tree):
     edges = set()
     for name, text in tree:
         functions = list(source.functions(text))
-        for line, call, near in sites(name, text):
+        for line, call, ordered, near in sites(name, text):
             here = function_at(functions, line)
             for partner in {p for comment in near for p in partners_of(comment)}:
-                if not call.endswith("_rlx"):
+                if ordered:
                     edges.add((name, here, call, here if partner == "itself" else partner))
     print("| File | Function | Access | Pairs with |")
     print("|---|---|---|---|")
