@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: MIT
+/** @file
+ *  Condition: CPython's condition tests, order, exact numbers, depth, deadlines, fork and freeing. */
+#include "thrum/condition.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "platform/probe.h"
+#include "support.h"
+
+TEST_SETUP()
+{
+    th_probe_blocked = NULL;
+}
+
+/** Threads that wait on a condition, and in what order they came back. */
+typedef struct shared {
+    thrum_condition condition;
+    thrum_lock lock;
+    thrum_rlock rlock;
+    thrum_time deadline;
+    int depth; /* how deep the rlock is held */
+    int woken; /* how many have come back */
+    int order[GROUP_MAX];
+    int status[GROUP_MAX];
+    int next_ticket; /* given to waiters in the order in which they queue */
+} shared;
+
+#define SHARED_INIT                                                                                \
+    {                                                                                              \
+        .deadline = THRUM_FOREVER                                                                  \
+    }
+
+static void *wait_once(void *arg)
+{
+    shared *all = arg;
+    thrum_lock_acquire(&all->lock);
+    int ticket = all->next_ticket++;
+    int status = thrum_condition_wait_until(&all->condition, &all->lock, all->deadline);
+    CHECK(thrum_lock_locked(&all->lock));
+    all->status[ticket] = status;
+    all->order[count_of(&all->woken)] = ticket;
+    bump(&all->woken);
+    thrum_lock_release(&all->lock);
+    return NULL;
+}
+
+static void notify_under_lock(shared *all, size_t n)
+{
+    thrum_lock_acquire(&all->lock);
+    thrum_condition_notify(&all->condition, n);
+    thrum_lock_release(&all->lock);
+}
+
+static void notify_all_under_lock(shared *all)
+{
+    thrum_lock_acquire(&all->lock);
+    thrum_condition_notify_all(&all->condition);
+    thrum_lock_release(&all->lock);
+}
+
+/** Start waiters one by one, so that their tickets are their order in the queue. */
+static void start_waiters(shared *all, group *waiters, int size)
+{
+    int before = waiters_on(&all->condition);
+    waiters->size = 0;
+    for (int i = 0; i < size; i++) {
+        group_add(waiters, wait_once, all);
+        await_waiters(&all->condition, before + i + 1);
+    }
+}
+
+/* ---- ConditionTests ---- */
+
+TEST(condition, is_ready_when_zeroed)
+{
+    thrum_condition zeroed;
+    memset(&zeroed, 0, sizeof zeroed);
+    thrum_condition initialised = THRUM_CONDITION_INIT;
+    CHECK_EQ(memcmp(&zeroed, &initialised, sizeof zeroed), 0);
+    thrum_condition_notify(&zeroed, 1);
+    thrum_condition_notify_all(&zeroed);
+}
+
+static bool is_true(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void *wait_without_owning(void *arg)
+{
+    shared *all = arg;
+    CHECK_STATUS(thrum_condition_wait(&all->condition, &all->rlock), THRUM_EPERM);
+    CHECK_STATUS(thrum_condition_wait_for(&all->condition, &all->rlock, is_true, NULL),
+                 THRUM_EPERM);
+    return NULL;
+}
+
+TEST(condition, wait_without_the_lock_is_refused)
+{
+    shared all = SHARED_INIT;
+    CHECK_STATUS(thrum_condition_wait(&all.condition, &all.lock), THRUM_EPERM);
+    CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, 0), THRUM_EPERM);
+    CHECK_STATUS(thrum_condition_wait_for(&all.condition, &all.lock, is_true, NULL), THRUM_EPERM);
+    CHECK(!thrum_lock_locked(&all.lock));
+    wait_without_owning(&all);
+    CHECK(!thrum_rlock_locked(&all.rlock));
+}
+
+TEST(condition, wait_with_an_rlock_of_another_thread_is_refused)
+{
+    shared all = SHARED_INIT;
+    test_thread thread;
+    thrum_rlock_acquire(&all.rlock);
+    test_spawn(&thread, wait_without_owning, &all);
+    test_join(&thread);
+    CHECK_EQ(thrum_rlock_count(&all.rlock), 1);
+    thrum_rlock_release(&all.rlock);
+}
+
+/** As in Python, a plain lock does not know its holder: held is held. */
+TEST(condition, wait_with_a_lock_held_for_the_caller_is_a_wait)
+{
+    shared all = SHARED_INIT;
+    test_thread waiter;
+    thrum_lock_acquire(&all.lock);
+    thrum_lock_release(&all.lock);
+    test_spawn(&waiter, wait_once, &all);
+    await_waiters(&all.condition, 1);
+    CHECK(!thrum_lock_locked(&all.lock));
+    notify_under_lock(&all, 1);
+    test_join(&waiter);
+    CHECK_STATUS(all.status[0], 0);
+}
+
+TEST(condition, notify_wakes_exactly_so_many_in_order)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 9);
+    notify_under_lock(&all, 3);
+    await_count(&all.woken, 3);
+    CHECK_EQ(waiters_on(&all.condition), 6);
+    notify_under_lock(&all, 1);
+    await_count(&all.woken, 4);
+    CHECK_EQ(waiters_on(&all.condition), 5);
+    notify_under_lock(&all, 0);
+    CHECK_EQ(waiters_on(&all.condition), 5);
+    notify_under_lock(&all, 5);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 9);
+    for (int i = 0; i < 9; i++)
+        CHECK_STATUS(all.status[i], 0);
+    CHECK_EQ(all.order[3], 3);
+}
+
+TEST(condition, notify_wakes_who_has_waited_longest)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 8);
+    for (int i = 0; i < 8; i++) {
+        notify_under_lock(&all, 1);
+        await_count(&all.woken, i + 1);
+        CHECK_EQ(waiters_on(&all.condition), 7 - i);
+    }
+    group_join(&waiters);
+    for (int i = 0; i < 8; i++)
+        CHECK_EQ(all.order[i], i);
+}
+
+TEST(condition, notified_under_the_lock_come_back_in_order)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    for (int round = 0; round < 10; round++) {
+        all.next_ticket = all.woken = 0;
+        start_waiters(&all, &waiters, 6);
+        notify_all_under_lock(&all);
+        group_join(&waiters);
+        for (int i = 0; i < 6; i++)
+            CHECK_EQ(all.order[i], i);
+    }
+}
+
+TEST(condition, more_notified_than_wait_is_all)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 3);
+    notify_under_lock(&all, SIZE_MAX);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 3);
+    CHECK_EQ(waiters_on(&all.lock), 0);
+}
+
+TEST(condition, notify_without_waiters_is_not_remembered)
+{
+    shared all = SHARED_INIT;
+    notify_under_lock(&all, 5);
+    notify_all_under_lock(&all);
+    thrum_lock_acquire(&all.lock);
+    CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, soon()), THRUM_ETIMEDOUT);
+    thrum_lock_release(&all.lock);
+}
+
+TEST(condition, notify_all_wakes_a_hundred)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    group_start(&waiters, 100, wait_once, &all);
+    await_waiters(&all.condition, 100);
+    notify_all_under_lock(&all);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 100);
+    CHECK_EQ(waiters_on(&all.lock), 0);
+    CHECK(!thrum_lock_locked(&all.lock));
+}
+
+TEST(condition, notify_all_without_the_lock_wakes_a_hundred)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    group_start(&waiters, 100, wait_once, &all);
+    await_waiters(&all.condition, 100);
+    thrum_condition_notify_all(&all.condition);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 100);
+    CHECK(!thrum_lock_locked(&all.lock));
+}
+
+TEST(condition, notify_without_the_lock_wakes_one_at_a_time)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 5);
+    for (int i = 0; i < 5; i++) {
+        thrum_condition_notify(&all.condition, 1);
+        await_count(&all.woken, i + 1);
+        CHECK_EQ(all.order[i], i);
+    }
+    group_join(&waiters);
+}
+
+TEST(condition, notified_waiters_wait_for_the_lock)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 3);
+    thrum_lock_acquire(&all.lock);
+    thrum_condition_notify_all(&all.condition);
+    CHECK_EQ(waiters_on(&all.condition), 0);
+    for (int i = 0; i < 3; i++)
+        test_wait_asleep(waiters.threads[i].tid);
+    CHECK_EQ(count_of(&all.woken), 0);
+    thrum_lock_release(&all.lock);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 3);
+}
+
+/* ---- deadlines ---- */
+
+TEST(condition, times_out_and_holds_the_lock_again)
+{
+    shared all = SHARED_INIT;
+    thrum_lock_acquire(&all.lock);
+    for (size_t i = 0; i < LENGTH(past_deadlines); i++) {
+        CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, past_deadlines[i]),
+                     THRUM_ETIMEDOUT);
+        CHECK(thrum_lock_locked(&all.lock));
+    }
+    thrum_time nan = thrum_after((double)NAN);
+    CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, nan), THRUM_ETIMEDOUT);
+    thrum_time deadline = thrum_after(0.02);
+    CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, deadline), THRUM_ETIMEDOUT);
+    CHECK_GE(thrum_now(), deadline);
+    CHECK(thrum_lock_locked(&all.lock));
+    CHECK_EQ(waiters_on(&all.condition), 0);
+    thrum_lock_release(&all.lock);
+}
+
+TEST(condition, deadlines_at_the_end_of_the_clock_wait)
+{
+    for (size_t i = 0; i < LENGTH(far_deadlines); i++) {
+        shared all = {.deadline = far_deadlines[i]};
+        test_thread waiter;
+        test_spawn(&waiter, wait_once, &all);
+        await_waiters(&all.condition, 1);
+        test_wait_asleep(waiter.tid);
+        notify_under_lock(&all, 1);
+        test_join(&waiter);
+        CHECK_STATUS(all.status[0], 0);
+    }
+}
+
+/** A waiter must take the lock again before it returns, however late that is; and one whose
+ *  notification came before the deadline was notified, even if the deadline has passed meanwhile. */
+TEST(condition, notified_in_time_but_locked_out_past_the_deadline_is_notified)
+{
+    static shared all;
+    static group waiters;
+    thrum_lock_acquire(&all.lock);
+    all.deadline = thrum_after(3600);
+    thrum_lock_release(&all.lock);
+    start_waiters(&all, &waiters, 1);
+    thrum_lock_acquire(&all.lock);
+    all.deadline = thrum_after(0.05);
+    thrum_lock_release(&all.lock);
+    group_add(&waiters, wait_once, &all);
+    while (waiters_on(&all.condition) < 2 && thrum_now() < all.deadline)
+        sched_yield();
+    thrum_lock_acquire(&all.lock);
+    bool both_wait = waiters_on(&all.condition) == 2;
+    thrum_condition_notify_all(&all.condition);
+    while (thrum_now() < all.deadline + 5000000)
+        sched_yield();
+    CHECK_EQ(count_of(&all.woken), both_wait ? 0 : 1 - waiters_on(&all.condition));
+    thrum_lock_release(&all.lock);
+    group_join(&waiters);
+    CHECK_STATUS(all.status[0], 0);
+    if (both_wait)
+        CHECK_STATUS(all.status[1], 0);
+}
+
+TEST(condition, a_timeout_in_the_middle_of_the_queue_disturbs_nobody)
+{
+    static shared all = SHARED_INIT;
+    static shared timed;
+    static group waiters;
+    start_waiters(&all, &waiters, 2);
+    thrum_lock_acquire(&all.lock);
+    timed.status[0] = thrum_condition_wait_until(&all.condition, &all.lock, soon());
+    thrum_lock_release(&all.lock);
+    CHECK_STATUS(timed.status[0], THRUM_ETIMEDOUT);
+    group_add(&waiters, wait_once, &all);
+    await_waiters(&all.condition, 3);
+    for (int i = 0; i < 3; i++) {
+        notify_under_lock(&all, 1);
+        await_count(&all.woken, i + 1);
+        CHECK_EQ(all.order[i], i);
+    }
+    group_join(&waiters);
+}
+
+typedef struct race {
+    shared *all;
+    int succeeded, timed_out;
+} race;
+
+enum { RACE_ROUNDS = 400 };
+
+static void *wait_for_a_moment(void *arg)
+{
+    race *racing = arg;
+    shared *all = racing->all;
+    thrum_lock_acquire(&all->lock);
+    for (int i = 0; i < RACE_ROUNDS; i++) {
+        thrum_time deadline = thrum_now() + 1000 * (i % 100);
+        if (thrum_condition_wait_until(&all->condition, &all->lock, deadline) == 0)
+            racing->succeeded++;
+        else
+            racing->timed_out++;
+    }
+    thrum_lock_release(&all->lock);
+    bump(&all->woken);
+    return NULL;
+}
+
+/** A notification is given to one that waits, and that one returns 0: so if a notify is made under
+ *  the lock while somebody waits, exactly one wait succeeds for it. */
+TEST(condition, a_notification_that_races_with_a_deadline_is_never_lost)
+{
+    static shared all;
+    static group waiters;
+    race racing = {.all = &all};
+    int given = 0;
+    group_start(&waiters, 3, wait_for_a_moment, &racing);
+    while (count_of(&all.woken) < 3) {
+        thrum_lock_acquire(&all.lock);
+        int before = waiters_on(&all.condition);
+        thrum_condition_notify(&all.condition, 1);
+        int after = waiters_on(&all.condition);
+        given += after < before;
+        thrum_lock_release(&all.lock);
+        sched_yield();
+    }
+    group_join(&waiters);
+    CHECK_EQ(racing.succeeded + racing.timed_out, 3 * RACE_ROUNDS);
+    CHECK_LE(racing.succeeded, given);
+}
+
+/* ---- wait_for ---- */
+
+static bool has_reached_goal(void *arg)
+{
+    int *state = arg;
+    state[1]++;
+    return state[0] >= 4;
+}
+
+typedef struct predicate_wait {
+    shared *all;
+    int state[2]; /* the value, and how often it was looked at */
+    thrum_time deadline;
+    int status;
+} predicate_wait;
+
+static void *wait_for_goal(void *arg)
+{
+    predicate_wait *wait = arg;
+    thrum_lock_acquire(&wait->all->lock);
+    wait->status = thrum_condition_wait_for_until(&wait->all->condition, &wait->all->lock,
+                                                  has_reached_goal, wait->state, wait->deadline);
+    CHECK(thrum_lock_locked(&wait->all->lock));
+    thrum_lock_release(&wait->all->lock);
+    return NULL;
+}
+
+TEST(condition, wait_for_goes_on_until_the_predicate_is_true)
+{
+    shared all = SHARED_INIT;
+    predicate_wait wait = {&all, {0, 0}, THRUM_FOREVER, 1};
+    test_thread waiter;
+    test_spawn(&waiter, wait_for_goal, &wait);
+    for (int i = 1; i <= 4; i++) {
+        await_waiters(&all.condition, 1);
+        thrum_lock_acquire(&all.lock);
+        CHECK_EQ(wait.state[1], i);
+        wait.state[0] = i;
+        thrum_condition_notify(&all.condition, 1);
+        thrum_lock_release(&all.lock);
+    }
+    test_join(&waiter);
+    CHECK_STATUS(wait.status, 0);
+    CHECK_EQ(wait.state[1], 5);
+}
+
+TEST(condition, wait_for_looks_once_more_when_the_deadline_has_passed)
+{
+    shared all = SHARED_INIT;
+    predicate_wait wait = {&all, {0, 0}, 0, 1};
+    wait_for_goal(&wait);
+    CHECK_STATUS(wait.status, THRUM_ETIMEDOUT);
+    CHECK_EQ(wait.state[1], 2);
+    wait.deadline = soon();
+    wait_for_goal(&wait);
+    CHECK_STATUS(wait.status, THRUM_ETIMEDOUT);
+    CHECK_GE(thrum_now(), wait.deadline);
+    wait.state[0] = 4;
+    wait.deadline = 0;
+    wait_for_goal(&wait);
+    CHECK_STATUS(wait.status, 0);
+}
+
+static bool is_locked(void *arg)
+{
+    shared *all = arg;
+    return bump(&all->woken) > 2 && thrum_lock_locked(&all->lock);
+}
+
+/** The predicate becomes true by itself, unnotified, while the wait times out. */
+TEST(condition, wait_for_answers_what_the_predicate_says_last)
+{
+    shared all = SHARED_INIT;
+    all.woken = 1;
+    thrum_lock_acquire(&all.lock);
+    CHECK_STATUS(thrum_condition_wait_for_until(&all.condition, &all.lock, is_locked, &all, soon()),
+                 0);
+    CHECK_EQ(all.woken, 3);
+    thrum_lock_release(&all.lock);
+}
+
+/* ---- rlocks ---- */
+
+static void *wait_deep(void *arg)
+{
+    shared *all = arg;
+    for (int i = 0; i < all->depth; i++)
+        thrum_rlock_acquire(&all->rlock);
+    all->status[0] = thrum_condition_wait_until(&all->condition, &all->rlock, all->deadline);
+    CHECK_EQ(thrum_rlock_count(&all->rlock), all->depth);
+    for (int i = 0; i < all->depth; i++)
+        thrum_rlock_release(&all->rlock);
+    bump(&all->woken);
+    return NULL;
+}
+
+TEST(condition, wait_releases_all_levels_of_an_rlock_and_restores_them)
+{
+    for (int depth = 1; depth <= 5; depth++) {
+        shared all = {.deadline = THRUM_FOREVER, .depth = depth};
+        test_thread waiter;
+        test_spawn(&waiter, wait_deep, &all);
+        await_waiters(&all.condition, 1);
+        thrum_rlock_acquire(&all.rlock);
+        thrum_rlock_acquire(&all.rlock);
+        CHECK_EQ(thrum_rlock_count(&all.rlock), 2);
+        thrum_condition_notify(&all.condition, 1);
+        thrum_rlock_release(&all.rlock);
+        CHECK_EQ(count_of(&all.woken), 0);
+        thrum_rlock_release(&all.rlock);
+        test_join(&waiter);
+        CHECK_STATUS(all.status[0], 0);
+        CHECK(!thrum_rlock_locked(&all.rlock));
+    }
+}
+
+TEST(condition, a_timeout_restores_all_levels_of_an_rlock)
+{
+    shared all = {.deadline = 0, .depth = 4};
+    wait_deep(&all);
+    CHECK_STATUS(all.status[0], THRUM_ETIMEDOUT);
+    all.deadline = soon();
+    wait_deep(&all);
+    CHECK_STATUS(all.status[0], THRUM_ETIMEDOUT);
+    CHECK(!thrum_rlock_locked(&all.rlock));
+}
+
+static bool is_owned_deep(void *arg)
+{
+    shared *all = arg;
+    CHECK_EQ(thrum_rlock_count(&all->rlock), all->depth);
+    return ++all->next_ticket > 2;
+}
+
+TEST(condition, wait_for_tests_its_predicate_with_the_rlock_at_full_depth)
+{
+    shared all = {.deadline = THRUM_FOREVER, .depth = 3};
+    for (int i = 0; i < all.depth; i++)
+        thrum_rlock_acquire(&all.rlock);
+    CHECK_STATUS(thrum_condition_wait_for_until(&all.condition, &all.rlock, is_owned_deep, &all, 0),
+                 THRUM_ETIMEDOUT);
+    CHECK_STATUS(thrum_condition_wait_for(&all.condition, &all.rlock, is_owned_deep, &all), 0);
+    CHECK_EQ(all.next_ticket, 3);
+    for (int i = 0; i < all.depth; i++)
+        thrum_rlock_release(&all.rlock);
+    CHECK(!thrum_rlock_locked(&all.rlock));
+}
+
+TEST(condition, null_is_answered)
+{
+    shared all = SHARED_INIT;
+    thrum_condition *none = NULL;
+    thrum_lock *no_lock = NULL;
+    thrum_rlock *no_rlock = NULL;
+    CHECK_STATUS(thrum_condition_wait(none, &all.lock), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait(&all.condition, no_lock), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait(&all.condition, no_rlock), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait_until(none, &all.rlock, 0), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait_for(none, &all.lock, is_true, NULL), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait_for(&all.condition, &all.lock, NULL, NULL), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait_for(&all.condition, &all.rlock, NULL, NULL), THRUM_EINVAL);
+    CHECK_STATUS(thrum_condition_wait_for(&all.condition, no_rlock, is_true, NULL), THRUM_EINVAL);
+    CHECK_MISUSE(thrum_condition_notify(NULL, 1), NULL, "NULL");
+    CHECK_MISUSE(thrum_condition_notify_all(NULL), NULL, "NULL");
+}
