@@ -98,7 +98,9 @@ int bench_main(int argc, char **argv, const char *title, const char *unit, bench
 
     printf("%s (%s, %s is better, %d rounds%s)\n", title, unit,
            better == BENCH_LOWER_IS_BETTER ? "lower" : "higher", chosen.rounds,
-           chosen.cpus == 1 ? ", one CPU" : chosen.cpus == 2 ? ", two CPUs" : "");
+           chosen.cpus == 1   ? ", one CPU"
+           : chosen.cpus == 2 ? ", two CPUs"
+                              : "");
     double best_peer = 0;
     for (size_t i = 0; i < count; i++) {
         qsort(figures[i], (size_t)chosen.rounds, sizeof(double), ascending);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  What every benchmark shares: rounds in which thrum and its peers alternate, so that a noisy minute
- *  meets all of them; medians, spread, CPU time, and the ratio of thrum to the best peer.
+ *  What every benchmark shares: rounds in which thrum and its peers alternate, so that a noisy
+ *  minute meets all of them; medians, spread, CPU time, and the ratio of thrum to the best peer.
  *
  *      static const bench_contender contenders[] = {{"thrum", run_thrum}, {"glibc", run_glibc}};
  *      BENCH_MAIN("lock, uncontended", "ns per pair", BENCH_LOWER_IS_BETTER, contenders)

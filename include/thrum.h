@@ -7,19 +7,21 @@
 #ifndef THRUM_H
 #define THRUM_H
 
-#include <thrum/status.h>
-#include <thrum/time.h>
-#include <thrum/thread.h>
-#include <thrum/log.h>
-#include <thrum/lock.h>
-#include <thrum/rlock.h>
-#include <thrum/with.h>
-#include <thrum/semaphore.h>
-#include <thrum/event.h>
-#include <thrum/condition.h>
+/* clang-format off: the order in which one learns it */
 #include <thrum/barrier.h>
-#include <thrum/once.h>
+#include <thrum/condition.h>
+#include <thrum/event.h>
 #include <thrum/local.h>
+#include <thrum/lock.h>
+#include <thrum/log.h>
+#include <thrum/once.h>
+#include <thrum/rlock.h>
+#include <thrum/semaphore.h>
+#include <thrum/status.h>
+#include <thrum/thread.h>
+#include <thrum/time.h>
 #include <thrum/version.h>
+#include <thrum/with.h>
+/* clang-format on */
 
 #endif

@@ -29,7 +29,10 @@ typedef struct thrum_barrier {
 } thrum_barrier;
 
 /** A barrier for `parties` threads, without an action. */
-#define THRUM_BARRIER(parties) {(parties), 0, 0, 0, NULL, NULL}
+#define THRUM_BARRIER(parties)                                                                     \
+    {                                                                                              \
+        (parties), 0, 0, 0, NULL, NULL                                                             \
+    }
 
 /** Set up a barrier that nobody uses.
  *  @param barrier  the memory to initialise

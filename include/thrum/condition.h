@@ -24,7 +24,10 @@ typedef struct thrum_condition {
     uint32_t reserved; /**< private: zero */
 } thrum_condition;
 
-#define THRUM_CONDITION_INIT {0, 0}
+#define THRUM_CONDITION_INIT                                                                       \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
 
 /** Private: the two lock types of `thrum_condition_wait` and its variants. */
 THRUM_API int thrum_condition_wait_lock(thrum_condition *, thrum_lock *, thrum_time);
@@ -65,9 +68,8 @@ THRUM_END_DECLS
     {                                                                                              \
         return thrum_condition_wait_##suffix(c, lock, THRUM_FOREVER);                              \
     }                                                                                              \
-    inline int thrum_condition_wait_for_until(thrum_condition *c, type *lock,                      \
-                                              bool (*predicate)(void *), void *arg,                \
-                                              thrum_time deadline)                                 \
+    inline int thrum_condition_wait_for_until(                                                     \
+        thrum_condition *c, type *lock, bool (*predicate)(void *), void *arg, thrum_time deadline) \
     {                                                                                              \
         return thrum_condition_wait_for_##suffix(c, lock, predicate, arg, deadline);               \
     }                                                                                              \
@@ -122,7 +124,8 @@ THRUM_PRIVATE_CONDITION_OVERLOADS(thrum_rlock, rlock)
 #define thrum_condition_wait_for_until(condition, lock, predicate, arg, deadline)                  \
     _Generic((lock), thrum_lock *                                                                  \
              : thrum_condition_wait_for_lock, thrum_rlock *                                        \
-             : thrum_condition_wait_for_rlock)((condition), (lock), (predicate), (arg), (deadline))
+             : thrum_condition_wait_for_rlock)((condition), (lock), (predicate), (arg),            \
+                                               (deadline))
 
 /** thrum_condition_wait_for_until without a deadline.
  *  @param condition  any initialised condition

@@ -22,7 +22,10 @@ typedef struct thrum_event {
     uint32_t reserved; /**< private: zero */
 } thrum_event;
 
-#define THRUM_EVENT_INIT {0, 0}
+#define THRUM_EVENT_INIT                                                                           \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
 
 /** Set the event and wake all that wait. Setting a set event does nothing. Async-signal-safe. A
  *  woken thread may free the event while this call is still returning.

@@ -4,7 +4,7 @@
  *
  *      static thrum_local buffer = THRUM_LOCAL(new_buffer, free);
  *
- *      char *mine = thrum_local_get(&buffer);  // made on this thread's first call, freed at its end
+ *      char *mine = thrum_local_get(&buffer);  // made on this thread's first call
  */
 #ifndef THRUM_LOCAL_H
 #define THRUM_LOCAL_H
@@ -20,9 +20,15 @@ typedef struct thrum_local {
     uint64_t key;            /**< private: given at the first use, never used again */
 } thrum_local;
 
-#define THRUM_LOCAL_INIT {NULL, NULL, 0}
+#define THRUM_LOCAL_INIT                                                                           \
+    {                                                                                              \
+        NULL, NULL, 0                                                                              \
+    }
 /** A local whose first value per thread is `create()` and whose values end in `destroy(value)`. */
-#define THRUM_LOCAL(create, destroy) {(create), (destroy), 0}
+#define THRUM_LOCAL(create, destroy)                                                               \
+    {                                                                                              \
+        (create), (destroy), 0                                                                     \
+    }
 
 /** This thread's value, made by `create` at the first call in a thread.
  *  @param local  any initialised local

@@ -26,7 +26,10 @@ typedef struct thrum_lock {
     const char *site;  /**< private: "file:line" of the last acquire, for deadlock reports */
 } thrum_lock;
 
-#define THRUM_LOCK_INIT {0, 0, 0}
+#define THRUM_LOCK_INIT                                                                            \
+    {                                                                                              \
+        0, 0, 0                                                                                    \
+    }
 
 /** Where a macro was used, as "file:line"; what deadlock reports name. */
 #define THRUM_SITE __FILE__ ":" THRUM_STRING_OF(__LINE__)
@@ -38,6 +41,13 @@ typedef struct thrum_lock {
 
 /** Private: this thread's owner word; 0 when thrum has not met this thread yet. */
 extern THRUM_API __thread uint32_t thrum_private_self __attribute__((tls_model("initial-exec")));
+
+/** Private: thrum_private_self, which the end of the program may zero from another thread. */
+THRUM_API inline uint32_t thrum_private_me(void)
+{
+    /* relaxed: an abandoned thread stops soon, not at once */
+    return __atomic_load_n(&thrum_private_self, __ATOMIC_RELAXED);
+}
 
 /** Private: the waiting half of `thrum_lock_acquire_at`. */
 THRUM_API void thrum_lock_acquire_slow(thrum_lock *lock, const char *site);
@@ -51,7 +61,7 @@ THRUM_API void thrum_lock_release_slow(thrum_lock *lock);
  *  @memory acquire; pairs with thrum_lock_release   @python Lock.acquire()   @since 0.1 */
 THRUM_API inline void thrum_lock_acquire_at(thrum_lock *lock, const char *site)
 {
-    uint32_t me = thrum_private_self;
+    uint32_t me = thrum_private_me();
     if (lock != NULL && me != 0) {
         /* relaxed: the exchange looks again */
         uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
@@ -97,11 +107,12 @@ THRUM_API bool thrum_lock_try_acquire(thrum_lock *lock);
  *  @since 0.1 */
 THRUM_API inline void thrum_lock_release(thrum_lock *lock)
 {
-    uint32_t me = thrum_private_self;
+    uint32_t me = thrum_private_me();
     if (lock != NULL && me != 0) {
         /* relaxed: the exchange looks again */
         uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
-        /* pairs: thrum_lock_acquire_at. Anything else is a waiter to wake, a foreign lock, misuse. */
+        /* pairs: thrum_lock_acquire_at. Anything else is a waiter to wake, a foreign lock,
+         *  misuse. */
         if ((word & ~THRUM_PRIVATE_QUEUED) == me &&
             __atomic_compare_exchange_n(&lock->word, &word, word & THRUM_PRIVATE_QUEUED, false,
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED))

@@ -20,7 +20,10 @@ typedef struct thrum_once {
     uint32_t reserved; /**< private: zero */
 } thrum_once;
 
-#define THRUM_ONCE_INIT {0, 0}
+#define THRUM_ONCE_INIT                                                                            \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
 
 /** Private: the value of a once that has run. */
 #define THRUM_PRIVATE_ONCE_DONE 2u
@@ -34,10 +37,11 @@ THRUM_API void thrum_once_run_slow(thrum_once *once, void (*fn)(void *), void *a
  *  @param fn    what to do once; NULL does nothing, once
  *  @param arg   handed to `fn`
  *  @blocks while another thread runs `fn`   @thread any, not signal handlers
- *  @memory what `fn` did is seen by every caller   @python none (importing a module)   @since 0.1 */
+ *  @memory what `fn` did is seen by every caller   @python none (importing a module)
+ *  @since 0.1 */
 THRUM_API inline void thrum_once_run(thrum_once *once, void (*fn)(void *), void *arg)
 {
-    /* pairs: thrum_once_run_slow */
+    /* pairs: end_run */
     if (once == NULL || __atomic_load_n(&once->state, __ATOMIC_ACQUIRE) != THRUM_PRIVATE_ONCE_DONE)
         thrum_once_run_slow(once, fn, arg);
 }

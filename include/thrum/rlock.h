@@ -23,7 +23,10 @@ typedef struct thrum_rlock {
     const char *site; /**< private: "file:line" of the outermost acquire */
 } thrum_rlock;
 
-#define THRUM_RLOCK_INIT {0, 0, 0}
+#define THRUM_RLOCK_INIT                                                                           \
+    {                                                                                              \
+        0, 0, 0                                                                                    \
+    }
 
 /** Private: the waiting half of `thrum_rlock_acquire_at`. */
 THRUM_API void thrum_rlock_acquire_slow(thrum_rlock *lock, const char *site);
@@ -37,7 +40,7 @@ THRUM_API void thrum_rlock_release_slow(thrum_rlock *lock);
  *  @memory acquire; pairs with thrum_rlock_release   @python RLock.acquire()   @since 0.1 */
 THRUM_API inline void thrum_rlock_acquire_at(thrum_rlock *lock, const char *site)
 {
-    uint32_t me = thrum_private_self;
+    uint32_t me = thrum_private_me();
     if (lock != NULL && me != 0) {
         /* relaxed: the exchange looks again */
         uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
@@ -83,7 +86,7 @@ THRUM_API bool thrum_rlock_try_acquire(thrum_rlock *lock);
  *  @since 0.1 */
 THRUM_API inline void thrum_rlock_release(thrum_rlock *lock)
 {
-    uint32_t me = thrum_private_self;
+    uint32_t me = thrum_private_me();
     if (lock != NULL && me != 0) {
         /* relaxed: the exchange looks again */
         uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);

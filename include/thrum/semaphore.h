@@ -19,15 +19,21 @@ THRUM_BEGIN_DECLS
 /** A semaphore. Zeroed it has no permits and no bound. Permits go to sleeping waiters directly,
  *  first come, first served; a permit nobody waits for is taken by whoever comes. */
 typedef struct thrum_semaphore {
-    uint64_t state;    /**< private: bit 0 somebody may be queued, bits 1-32 permits */
-    uint32_t limit;    /**< private: the most permits a bounded semaphore may hold */
-    uint32_t bounded;  /**< private: whether `limit` counts */
+    uint64_t state;   /**< private: bit 0 somebody may be queued, bits 1-32 permits */
+    uint32_t limit;   /**< private: the most permits a bounded semaphore may hold */
+    uint32_t bounded; /**< private: whether `limit` counts */
 } thrum_semaphore;
 
 /** A semaphore of `value` permits that may be released beyond that. */
-#define THRUM_SEMAPHORE(value) {(uint64_t)(value) << 1, 0, 0}
+#define THRUM_SEMAPHORE(value)                                                                     \
+    {                                                                                              \
+        (uint64_t)(value) << 1, 0, 0                                                               \
+    }
 /** A semaphore of `value` permits that refuses to hold more. */
-#define THRUM_BOUNDED_SEMAPHORE(value) {(uint64_t)(value) << 1, (value), 1}
+#define THRUM_BOUNDED_SEMAPHORE(value)                                                             \
+    {                                                                                              \
+        (uint64_t)(value) << 1, (value), 1                                                         \
+    }
 
 /** Set a semaphore that nobody uses to `value` permits.
  *  @param semaphore  the memory to initialise; NULL is misuse

@@ -45,20 +45,20 @@ THRUM_BEGIN_DECLS
 /** The closed list of failures. Where errno has a name for it the value is `-errno`. */
 enum thrum_status {
     THRUM_OK = 0,
-    THRUM_EPERM = -1,         /**< RuntimeError: release of what is not held */
-    THRUM_EAGAIN = -11,       /**< RuntimeError: can't start new thread */
-    THRUM_ENOMEM = -12,       /**< MemoryError */
-    THRUM_EINVAL = -22,       /**< ValueError, TypeError */
-    THRUM_EDEADLK = -35,      /**< RuntimeError: a wait that can never end */
-    THRUM_EOVERFLOW = -75,    /**< ValueError: released, or done, too often */
-    THRUM_ESHUTDOWN = -108,   /**< queue.ShutDown; RuntimeError after shutdown */
-    THRUM_ETIMEDOUT = -110,   /**< TimeoutError; False from a timed wait */
-    THRUM_ECANCELLED = -125,  /**< CancelledError */
-    THRUM_EEMPTY = -2001,     /**< queue.Empty, from try forms */
-    THRUM_EFULL = -2002,      /**< queue.Full, from try forms */
-    THRUM_EFAILED = -2003,    /**< the task failed: its thrum_error has code and message */
-    THRUM_EBROKEN = -2004,    /**< BrokenBarrierError, BrokenExecutor */
-    THRUM_ESTATE = -2005,     /**< RuntimeError, InvalidStateError: started twice, ... */
+    THRUM_EPERM = -1,        /**< RuntimeError: release of what is not held */
+    THRUM_EAGAIN = -11,      /**< RuntimeError: can't start new thread */
+    THRUM_ENOMEM = -12,      /**< MemoryError */
+    THRUM_EINVAL = -22,      /**< ValueError, TypeError */
+    THRUM_EDEADLK = -35,     /**< RuntimeError: a wait that can never end */
+    THRUM_EOVERFLOW = -75,   /**< ValueError: released, or done, too often */
+    THRUM_ESHUTDOWN = -108,  /**< queue.ShutDown; RuntimeError after shutdown */
+    THRUM_ETIMEDOUT = -110,  /**< TimeoutError; False from a timed wait */
+    THRUM_ECANCELLED = -125, /**< CancelledError */
+    THRUM_EEMPTY = -2001,    /**< queue.Empty, from try forms */
+    THRUM_EFULL = -2002,     /**< queue.Full, from try forms */
+    THRUM_EFAILED = -2003,   /**< the task failed: its thrum_error has code and message */
+    THRUM_EBROKEN = -2004,   /**< BrokenBarrierError, BrokenExecutor */
+    THRUM_ESTATE = -2005,    /**< RuntimeError, InvalidStateError: started twice, ... */
 };
 
 /** What `status` means, in words.

@@ -35,10 +35,10 @@ enum thrum_daemon {
 
 /** Options of thrum_thread_new and thrum_spawn. */
 typedef struct thrum_thread_options {
-    size_t size;      /**< private: sizeof, filled in by the macro */
-    const char *name THRUM_PRIVATE_UNSET; /**< copied; NULL: "Thread-N" */
+    size_t size;                                  /**< private: sizeof, filled in by the macro */
+    const char *name THRUM_PRIVATE_UNSET;         /**< copied; NULL: "Thread-N" */
     enum thrum_daemon daemon THRUM_PRIVATE_UNSET; /**< one of thrum_daemon */
-    size_t stack_bytes THRUM_PRIVATE_UNSET; /**< 0: the default of thrum_set_stack_size */
+    size_t stack_bytes THRUM_PRIVATE_UNSET;       /**< 0: the default of thrum_set_stack_size */
 } thrum_thread_options;
 
 /** Create a thread without macro; what thrum_thread_new calls.
@@ -80,8 +80,8 @@ THRUM_API thrum_thread *thrum_spawn_with(thrum_target target, void *arg,
 /** Start the thread. It can be started once.
  *  @param thread  a thread that has not been started
  *  @return 0; THRUM_ESTATE: started before; THRUM_EAGAIN: the system has no more threads, may be
- *          tried again; THRUM_ENOMEM: as EAGAIN, for memory; THRUM_ESHUTDOWN: the process is ending;
- *          THRUM_EINVAL: NULL, or a stack size out of range
+ *          tried again; THRUM_ENOMEM: as EAGAIN, for memory; THRUM_ESHUTDOWN: the process is
+ *          ending; THRUM_EINVAL: NULL, or a stack size out of range
  *  @blocks no   @thread any   @memory release: the target sees what the caller did before
  *  @python Thread.start()   @since 0.1 */
 THRUM_API int thrum_thread_start(thrum_thread *thread);
@@ -118,7 +118,8 @@ THRUM_API void thrum_thread_free(thrum_thread *thread);
 /** Whether the thread has been started and has not ended.
  *  @param thread  any thread; NULL answers false
  *  @return true from the return of start until just before a join returns
- *  @blocks no   @thread any   @memory acquire when false   @python Thread.is_alive()   @since 0.1 */
+ *  @blocks no   @thread any   @memory acquire when false   @python Thread.is_alive()
+ *  @since 0.1 */
 THRUM_API bool thrum_thread_is_alive(const thrum_thread *thread);
 
 /** The thread's name.
@@ -234,8 +235,9 @@ THRUM_API thrum_excepthook thrum_set_excepthook(thrum_excepthook hook);
 THRUM_API int thrum_at_shutdown(void (*callback)(void *), void *arg);
 
 /** End the program's use of threads: run the shutdown callbacks, join all non-daemon threads, those
- *  started meanwhile included (the caller excepted), and stop the daemon threads at their next thrum
- *  call. Runs by itself when main returns or exit() is called; a second call waits for the first.
+ *  started meanwhile included (the caller excepted), and stop the daemon threads at their next
+ *  thrum call. Runs by itself when main returns or exit() is called; a second call waits for the
+ *  first.
  *  @return 0; THRUM_ESTATE: called from inside a shutdown callback
  *  @blocks until the last non-daemon thread has ended   @thread any   @memory acquire
  *  @python threading._shutdown()   @since 0.1 */

@@ -115,7 +115,8 @@ inline thrum_hold thrum_private_hold(thrum_semaphore *semaphore, const char *sit
  *  @python with object: (for the rest of the block)   @since 0.1 */
 #define THRUM_HOLD(object)                                                                         \
     thrum_hold THRUM_PRIVATE_JOIN(thrum_hold_at_line_, __LINE__)                                   \
-        __attribute__((cleanup(thrum_hold_end), unused)) = thrum_private_hold((object), THRUM_SITE)
+        __attribute__((cleanup(thrum_hold_end), unused)) =                                         \
+            thrum_private_hold((object), THRUM_SITE)
 
 /** Hold `object` for the statement or block that follows.
  *  @param object  a thrum_lock *, thrum_rlock * or thrum_semaphore *

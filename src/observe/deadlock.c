@@ -5,18 +5,18 @@
  *  Purpose     When a thread is about to sleep without a deadline on something that has an owner,
  *              find out whether the owner waits, over any number of such steps, for this thread; if
  *              so, say who waits for what, once.
- *  State       None of its own but the mode, set before main. What it follows is in the layers below:
- *              a context's `waits_on` names the queue its waiter is in, the waiter (under the bucket
- *              lock) names the owner.
+ *  State       None of its own but the mode, set before main. What it follows is in the layers
+ *              below: a context's `waits_on` names the queue its waiter is in, the waiter (under
+ *              the bucket lock) names the owner.
  *  Protocol    The thread has queued its own waiter before it walks, so of the threads that close a
- *              cycle the last to queue sees all of it. Every hop looks at a waiter under the lock of
- *              its bucket: while the waiter is queued, the object it waits for exists.
- *  Certainty   The hops are looked at one after the other, so a walk may see a cycle that never was.
- *              It is walked again: if every thread in it is still in the same wait (`waits` counts
- *              them) for the same owner, then each of them was waiting during the whole time between
- *              the two looks, no owner could release anything, and the cycle is real. But a plain
- *              Lock can be released by a thread outside the cycle, hence "appear to". A lock for which
- *              that has happened once (TH_FOREIGN) is not followed.
+ *              cycle the last to queue sees all of it. Every hop looks at a waiter under the lock
+ *              of its bucket: while the waiter is queued, the object it waits for exists.
+ *  Certainty   The hops are looked at one after the other, so a walk may see a cycle that never
+ *              was. It is walked again: if every thread in it is still in the same wait (`waits`
+ *              counts them) for the same owner, then each of them was waiting during the whole
+ *              time between the two looks, no owner could release anything, and the cycle is real.
+ *              But a plain Lock can be released by a thread outside the cycle, hence "appear to".
+ *              A lock for which that has happened once (TH_FOREIGN) is not followed.
  *  Self        A cycle of one is a lock acquired again by its holder. If the process has no other
  *              thread, nobody can release it: that is misuse. Otherwise it is said, and waited for.
  *  Cost        Nothing on an uncontended path; a hop or two, tens of nanoseconds, before a sleep.
@@ -55,7 +55,8 @@ typedef struct hop {
 
 static bool abort_on_deadlock;
 
-/** Under the bucket lock: fill in the hop from a queued waiter; false if its object has no owner. */
+/** Under the bucket lock: fill in the hop from a queued waiter; false if its object has no
+ *  owner. */
 static bool read_waiter(const th_waiter *waiter, hop *ret_hop)
 {
     uint32_t word = waiter->owner;
@@ -87,8 +88,8 @@ static bool look(const th_context *context, hop *ret_hop)
     while (waiter != NULL && (waiter->context != context || th_load_rlx(&waiter->key) != key))
         waiter = waiter->next;
     bool owned = waiter != NULL && read_waiter(waiter, ret_hop);
-    ret_hop->thread = th_load_rlx(&context->self);  /* relaxed: compared in the second walk */
-    ret_hop->waits = th_load_rlx(&context->waits);  /* relaxed: compared in the second walk */
+    ret_hop->thread = th_load_rlx(&context->self); /* relaxed: compared in the second walk */
+    ret_hop->waits = th_load_rlx(&context->waits); /* relaxed: compared in the second walk */
     th_bucket_unlock(bucket);
     return owned;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Deadlock reports: said, not suffered. Attached to the probes of the layers below by a constructor,
- *  as THRUM_DEADLOCK says: off, report (the default), or abort. */
+ *  Deadlock reports: said, not suffered. Attached to the probes of the layers below by a
+ *  constructor, as THRUM_DEADLOCK says: off, report (the default), or abort. */
 #ifndef TH_OBSERVE_DEADLOCK_H
 #define TH_OBSERVE_DEADLOCK_H
 

@@ -4,8 +4,8 @@
  *
  *  Purpose     Take messages of any thread and write them as whole lines to one place.
  *  State       `log_state`: the format, the stream and the lock that guards both. The threshold is
- *              a word of its own, which the macros read without the lock. `inside` says that this
- *              thread is at work here.
+ *              a word of its own, which the macros read without the lock. `inside_flag` says that
+ *              this thread is at work here.
  *  Protocol    A message is formatted, and the facts about it are taken, without the lock: the
  *              arguments may be long, and asking for the thread may make a dummy for it. The line
  *              is rendered and written in one piece under the lock, by the configuration found
@@ -65,7 +65,18 @@ static struct {
 
 /** This thread is inside of the log: it holds the lock, waits for it, or has just released it. Also
  *  read by signal handlers of the thread itself. */
-static __thread volatile bool inside;
+static __thread bool inside_flag;
+
+static bool is_inside(void)
+{
+    return th_load_rlx(&inside_flag); /* relaxed: this thread's own */
+}
+
+static void set_inside(bool now)
+{
+    th_store_rlx(&inside_flag, now); /* relaxed: this thread's own */
+    th_fence_signal();               /* pairs: is_inside in a handler of this thread */
+}
 
 /** This thread took the lock for a fork. */
 static __thread bool forking;
@@ -134,14 +145,14 @@ static void shelter_leave(const shelter *outside, int error)
 
 static void lock_log(void)
 {
-    inside = true;
+    set_inside(true);
     th_rawlock_acquire(&log_state.lock);
 }
 
 static void unlock_log(void)
 {
     th_rawlock_release(&log_state.lock);
-    inside = false;
+    set_inside(false);
 }
 
 /* ---- Messages ------------------------------------------------------------------------------ */
@@ -186,10 +197,9 @@ static int write_line(const th_log_record *record)
     const configuration *now = &log_state.now;
     th_log_render(&line, now->format, record);
     th_log_line_finish(&line);
-    int error = now->file >= 0
-                    ? write_to_file(now->file, line.text, line.used)
-                    : write_to_stream(now->stream != NULL ? now->stream : stderr, line.text,
-                                      line.used);
+    int error = now->file >= 0 ? write_to_file(now->file, line.text, line.used)
+                               : write_to_stream(now->stream != NULL ? now->stream : stderr,
+                                                 line.text, line.used);
     unlock_log();
     th_log_line_fini(&line);
     return error;
@@ -230,7 +240,7 @@ void thrum_log_write(int level, const char *pathname, int line, const char *func
     va_start(args, format);
     append_message(&message, format, args);
     va_end(args);
-    if (inside) {
+    if (is_inside()) {
         th_log_line_finish(&message);
         th_write_stderr(message.text, message.used);
     } else {
@@ -309,7 +319,7 @@ static configuration swap_in(configuration next, int level)
 int thrum_log_config_with(const thrum_log_options *options)
 {
     const int error = errno;
-    if (inside)
+    if (is_inside())
         return THRUM_EDEADLK;
     thrum_log_options wanted;
     int status = read_options(&wanted, options);
@@ -336,7 +346,7 @@ int thrum_log_config_with(const thrum_log_options *options)
 
 void th_observe_before_fork(void)
 {
-    if (inside) /* a signal handler forks, and this thread may hold the lock already */
+    if (is_inside()) /* a signal handler forks, and this thread may hold the lock already */
         return;
     forking = true;
     lock_log();
@@ -356,5 +366,5 @@ void th_observe_after_fork_child(void)
         return;
     forking = false;
     log_state.lock = (th_rawlock){0}; /* those who waited for it are not here */
-    inside = false;
+    set_inside(false);
 }

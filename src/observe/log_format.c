@@ -167,8 +167,8 @@ static int read_format(th_log_piece *pieces, size_t *ret_count, const char *text
         }
         at += *at == '%'; /* the second sign of "%%" is the text */
         size_t bytes = 1 + strcspn(at + 1, "%");
-        *piece = (th_log_piece){
-            .field = TH_LOG_LITERAL, .precision = -1, .text = at, .bytes = bytes};
+        *piece =
+            (th_log_piece){.field = TH_LOG_LITERAL, .precision = -1, .text = at, .bytes = bytes};
         at += bytes;
     }
     *ret_count = count;

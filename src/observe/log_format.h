@@ -44,11 +44,11 @@ typedef enum th_log_kind { TH_LOG_TEXT, TH_LOG_INTEGER, TH_LOG_REAL } th_log_kin
 typedef struct th_log_piece {
     th_log_field field;
     th_log_kind kind;
-    char conversion; /* one of "diuxXoeEfFgGsra" */
+    char conversion;                         /* one of "diuxXoeEfFgGsra" */
     bool left, zero, plus, space, alternate; /* the flags - 0 + ' ' # */
-    int width;       /* 0: none given */
-    int precision;   /* -1: none given */
-    const char *text; /* of a literal; not terminated */
+    int width;                               /* 0: none given */
+    int precision;                           /* -1: none given */
+    const char *text;                        /* of a literal; not terminated */
     size_t bytes;
 } th_log_piece;
 

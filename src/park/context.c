@@ -6,13 +6,13 @@
  *  State       A registry of chunks of contexts, indexed by the number in the owner word, and a
  *              first-in first-out list of free ones, under one raw lock. Per thread two words: a
  *              pointer to its context, and thrum_private_self, which the inlined fast paths read.
- *  Protocol    th_self binds on first use. A foreign thread's context goes back through a pthread key
- *              when the thread ends, a thrum thread's by th_context_free.
+ *  Protocol    th_self binds on first use. A foreign thread's context goes back through a pthread
+ *              key when the thread ends, a thrum thread's by th_context_free.
  *  Invariants  A context is never unmapped. Its owner word changes only while it is free, and comes
  *              again only after 256 uses of it, each of which waited for all other free contexts.
  *              thrum_private_self is 0 in a thread without a context and in one that must stop.
- *  Stopping    th_contexts_stop marks the contexts of daemons and zeroes their thrum_private_self, so
- *              that the next inlined fast path fails into th_self, which never returns.
+ *  Stopping    th_contexts_stop marks the contexts of daemons and zeroes their thrum_private_self,
+ *              so that the next inlined fast path fails into th_self, which never returns.
  *  Rejected    Freeing contexts: a waker resumes a context after the waiter may have gone, and a
  *              deadlock walk reads the contexts of others. Hazard pointers for that would cost more
  *              than the memory. */
@@ -21,7 +21,6 @@
 #include <pthread.h>
 
 #include "park/rawlock.h"
-#include "park/table.h"
 #include "platform/atomic.h"
 #include "platform/cpu.h"
 #include "platform/futex.h"
@@ -214,23 +213,20 @@ void th_contexts_stop(bool (*daemon)(void *thread))
     th_rawlock_release(&registry_lock);
 }
 
-void th_park_before_fork(void)
+void th_contexts_before_fork(void)
 {
     th_rawlock_acquire(&registry_lock);
-    th_table_before_fork();
 }
 
-void th_park_after_fork_parent(void)
+void th_contexts_after_fork_parent(void)
 {
-    th_table_after_fork(false);
     th_rawlock_release(&registry_lock);
 }
 
 /** The other contexts are lost with their threads: their owner words stay taken, so that a lock a
  *  vanished thread held is never mistaken for one of a new thread's. */
-void th_park_after_fork_child(void)
+void th_contexts_after_fork_child(void)
 {
-    th_table_after_fork(true);
     for (uint32_t index = 1; index <= contexts_made; index++) {
         th_context *context = &chunks[index >> CHUNK_BITS][index & (CHUNK_SIZE - 1)];
         if (context != self_context)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  Context: what park knows of a flow of execution: how it sleeps, its owner word, what it waits
- *  for. Contexts are type-stable: recycled, never unmapped, so a late wake-up or a stale look at one
- *  reads a context, if perhaps another's. */
+ *  for. Contexts are type-stable: recycled, never unmapped, so a late wake-up or a stale look at
+ *  one reads a context, if perhaps another's. */
 #ifndef TH_PARK_CONTEXT_H
 #define TH_PARK_CONTEXT_H
 
@@ -30,8 +30,9 @@ typedef struct th_parker {
 
 typedef struct th_context {
     th_parker parker;
-    /** (generation << 20 | index) << TH_OWNER_SHIFT; never 0; constant while in use. Atomic, since a
-     *  look at a recycled context may race with the next use; written under the registry's lock. */
+    /** (generation << 20 | index) << TH_OWNER_SHIFT; never 0; constant while in use. Atomic, since
+     *  a look at a recycled context may race with the next use; written under the registry's
+     *  lock. */
     uint32_t self;
     /** Card: 1 from th_contexts_stop until the end of the process. Written by the thread that ends
      *  the program, read by the context itself. */
@@ -83,9 +84,9 @@ th_context *th_context_of(uint32_t owner);
  *  good at its next thrum call. `thread` is the thread layer's record, NULL for unknown threads. */
 void th_contexts_stop(bool (*daemon)(void *thread));
 
-/** The column of fork, park's part: hold everything, let go, or let go and forget all but self. */
-void th_park_before_fork(void);
-void th_park_after_fork_parent(void);
-void th_park_after_fork_child(void);
+/** Fork, for src/park/fork.c: hold the registry, let go, or let go and forget all but self. */
+void th_contexts_before_fork(void);
+void th_contexts_after_fork_parent(void);
+void th_contexts_after_fork_child(void);
 
 #endif

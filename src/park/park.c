@@ -3,14 +3,14 @@
  *  Park.
  *
  *  Purpose     Sleep until granted, or until the deadline; and plain sleep.
- *  Protocol    The waiter has been queued under its bucket's lock (park/table.h). It looks at its own
- *              state, first spinning, then suspended by its context's parker, so that the same code
- *              serves a thread and whatever else can suspend itself. On its deadline it decides its
- *              own fate with the CAS that a waker would use.
- *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up costs.
- *              Each context learns: a spin that was in vain halves its budget, one that paid enlarges
- *              it, and a context whose budget has gone tries again for long, but ever more rarely. With
- *              both sides on one processor that soon ends spinning.
+ *  Protocol    The waiter has been queued under its bucket's lock (park/table.h). It looks at its
+ *              own state, first spinning, then suspended by its context's parker, so that the same
+ *              code serves a thread and whatever else can suspend itself. On its deadline it
+ *              decides its own fate with the CAS that a waker would use.
+ *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up
+ *              costs. Each context learns: a spin that was in vain halves its budget, one that
+ *              paid enlarges it, and a context whose budget has gone tries again for long, but
+ *              ever more rarely. With both sides on one processor that soon ends spinning.
  *  Invariants  A granted waiter resumes those it was given before it returns, whatever woke it. A
  *              permit left over from an earlier wait only makes suspend return early.
  *  Rejected    sched_yield while spinning: it costs a system call and gives way to nobody in
@@ -57,7 +57,8 @@ static bool is_granted(const th_waiter *waiter)
     return th_load_acq(&waiter->state) == TH_GRANTED;
 }
 
-/** How many pauses to spin this time. Without luck so far: none, but for a long try now and then. */
+/** How many pauses to spin this time. Without luck so far: none, but for a long try now and
+ *  then. */
 static uint32_t spin_budget(th_context *self)
 {
     if (self->spin_pauses != 0 || !th_has_many_cpus())

@@ -2,13 +2,13 @@
 /** @file
  *  Signals.
  *
- *  Purpose     A handler may set an event or release a semaphore wherever its thread was, also while
- *              the thread holds the very bucket lock that the operation needs.
+ *  Purpose     A handler may set an event or release a semaphore wherever its thread was, also
+ *              while the thread holds the very bucket lock that the operation needs.
  *  State       Per thread: how many sections it is in, and a list of operations left by handlers.
- *  Protocol    A thread counts itself inside before it takes a bucket lock. th_signal_run, finding the
- *              count non-zero, leaves the operation in the list; the outermost leave works it off.
- *              The effect of the call comes a few instructions after the handler's return, but before
- *              the interrupted thrum call returns.
+ *  Protocol    A thread counts itself inside before it takes a bucket lock. th_signal_run, finding
+ *              the count non-zero, leaves the operation in the list; the outermost leave works it
+ *              off. The effect of the call comes a few instructions after the handler's return,
+ *              but before the interrupted thrum call returns.
  *  Invariants  The list is touched by its thread and the handlers that interrupt it only, in LIFO
  *              order of interruption. It is empty whenever the thread is outside.
  *  Rejected    Blocking signals around every bucket lock: two system calls per wait. A futex in the
@@ -36,8 +36,9 @@ typedef struct left_page {
     left_operation operations[LEFT_PER_PAGE];
 } left_page;
 
-/** All of it is touched by one thread and by the signal handlers that interrupt it. A handler always
- *  finishes before the code it interrupted goes on, so single instructions are atomic enough. */
+/** All of it is touched by one thread and by the signal handlers that interrupt it. A handler
+ *  always finishes before the code it interrupted goes on, so single instructions are atomic
+ *  enough. */
 typedef struct signal_state {
     uint32_t inside; /**< bucket locks this thread is taking or holding */
     uint32_t count;  /**< operations left */

@@ -9,14 +9,16 @@
  *              the object free looks for waiters under it: one of the two sees the other, so no
  *              wake-up is lost. A waker decides, changes the object, grants, unlocks, and only then
  *              makes system calls.
- *  Waking many The chosen form a binary tree: a waker resumes the root, every woken waiter resumes up
- *              to two more before it returns. N sleepers cost the waker one system call, and the last
- *              is woken after log N wake-ups. A waiter that sees its grant without sleeping does its
- *              share all the same. The tree is made of contexts, which outlive any wait.
- *  Why a table and not queues in the objects: objects stay small (an event is 8 bytes), a timed-out
- *              waiter never touches an object that may be gone, and above all a forked child forgets
- *              the waiters of its parent's threads by clearing one array: a queue inside an object
- *              would go on handing permits to ghosts. The price is a hash and shared buckets.
+ *  Waking many The chosen form a binary tree: a waker resumes the root, every woken waiter resumes
+ *              up to two more before it returns. N sleepers cost the waker one system call, and
+ *              the last is woken after log N wake-ups. A waiter that sees its grant without
+ *              sleeping does its share all the same. The tree is made of contexts, which outlive
+ *              any wait.
+ *  Why a table Queues in the objects were the alternative. So objects stay small (an event is 8
+ *              bytes), a timed-out waiter never touches an object that may be gone, and above all
+ *              a forked child forgets the waiters of its parent's threads by clearing one array: a
+ *              queue inside an object would go on handing permits to ghosts. The price is a hash
+ *              and shared buckets.
  *  Signals     Every bucket lock is announced to park/signal.h before it is taken. */
 #include "park/table.h"
 
@@ -174,7 +176,7 @@ void th_wake_list_grant(th_wake_list *list)
 {
     for (th_waiter *waiter = list->first, *next; waiter != NULL; waiter = next) {
         next = waiter->next;
-        /* pairs: th_park; the waiter's stack is its own again */
+        /* pairs: is_granted; the waiter's stack is its own again */
         th_store_rel(&waiter->state, TH_GRANTED);
     }
     list->first = NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Table: the queues of everything that waits, by address. An object owns a word with a bit "somebody
- *  may be queued"; the queue itself is here, under the object's address.
+ *  Table: the queues of everything that waits, by address. An object owns a word with a bit
+ *  "somebody may be queued"; the queue itself is here, under the object's address.
  *
- *  A wait: lock the bucket of the object, look at the object once more, queue a waiter that lives on
- *  the stack, unlock, th_park (park/park.h). A wake: lock the bucket, pop waiters into a th_wake_list, change the
- *  object, th_wake_list_grant, unlock, th_wake_list_resume. */
+ *  A wait: lock the bucket of the object, look at the object once more, queue a waiter that lives
+ *  on the stack, unlock, th_park (park/park.h). A wake: lock the bucket, pop waiters into a
+ *  th_wake_list, change the object, th_wake_list_grant, unlock, th_wake_list_resume. */
 #ifndef TH_PARK_TABLE_H
 #define TH_PARK_TABLE_H
 
@@ -31,7 +31,7 @@ enum { TH_WAITING, TH_CHOSEN, TH_GRANTED, TH_TIMED_OUT };
 struct th_bucket;
 
 typedef struct th_waiter {
-    struct th_waiter *next, *previous; /**< bucket's queue, or the wake list; under the bucket lock */
+    struct th_waiter *next, *previous; /**< of the queue or wake list; under the bucket lock */
     uintptr_t key;                     /**< whose queue; under the lock(s) of its bucket(s) */
     th_context *context;               /**< who waits */
     uint32_t state;
@@ -66,7 +66,8 @@ static inline th_waiter th_waiter_of(th_context *self, th_wait_kind kind, const 
 
 th_bucket *th_bucket_lock(uintptr_t key);
 void th_bucket_unlock(th_bucket *bucket);
-/** Lock the buckets of two keys, in an order that cannot deadlock; the same bucket is locked once. */
+/** Lock the buckets of two keys, in an order that cannot deadlock; the same bucket is locked
+ *  once. */
 void th_bucket_lock_two(uintptr_t a, uintptr_t b, th_bucket **ret_a, th_bucket **ret_b);
 void th_bucket_unlock_two(th_bucket *a, th_bucket *b);
 

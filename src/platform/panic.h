@@ -17,6 +17,7 @@ _Noreturn void th_panic(const char *format, ...) __attribute__((format(printf, 1
 
 /** An invariant of the library. Checked always: each is a compare on a slow path. */
 #define th_assert(condition)                                                                       \
-    ((condition) ? (void)0 : th_panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #condition))
+    ((condition) ? (void)0                                                                         \
+                 : th_panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #condition))
 
 #endif

@@ -2,7 +2,8 @@
 /** @file
  *  Symbols.
  *
- *  Purpose     Say where an address is, as far as the dynamic linker knows; addr2line knows more. */
+ *  Purpose     Say where an address is, as far as the dynamic linker knows; addr2line knows
+ *  more. */
 #include "platform/symbol.h"
 
 #include <dlfcn.h>

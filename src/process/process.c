@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 #include "observe/observe.h"
-#include "park/context.h"
+#include "park/fork.h"
 #include "platform/panic.h"
 #include "thread/thread.h"
 

@@ -3,20 +3,20 @@
  *  Barrier.
  *
  *  Purpose     threading.Barrier.
- *  State       All of it under the bucket lock of the barrier's address, except that is_broken looks
- *              from outside:
+ *  State       All of it under the bucket lock of the barrier's address, except that is_broken
+ *              looks from outside:
  *                  arrived  how many are queued in the round that is filling
- *                  state    0 open, BROKEN from an abort, a missed deadline or a failed action until
- *                           the next reset
+ *                  state    0 open, BROKEN from an abort, a missed deadline or a failed action
+ *                           until the next reset
  *                  aborts   counts aborts, so that an abort during an action is not forgotten by a
  *                           reset that follows it
  *  Protocol    Every arrival but the last queues. The last takes all of them out of the queue, runs
- *              the action without any lock, and lets them go with the outcome; who arrives meanwhile
- *              queues for the next round. Since each waiter is told its outcome, there is no draining
- *              phase as in Python: a barrier can be used again, or reset, at once.
+ *              the action without any lock, and lets them go with the outcome; who arrives
+ *              meanwhile queues for the next round. Since each waiter is told its outcome, there
+ *              is no draining phase as in Python: a barrier can be used again, or reset, at once.
  *  Deadlines   A waiter whose deadline passes breaks the barrier for all the others from under the
- *              bucket lock. If it has been taken out already, the round is complete and it waits for
- *              the action like the others.
+ *              bucket lock. If it has been taken out already, the round is complete and it waits
+ *              for the action like the others.
  *  Who frees   The last arriver touches the barrier before it lets anyone go, not after. */
 #include "thrum/barrier.h"
 

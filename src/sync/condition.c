@@ -3,17 +3,18 @@
  *  Condition.
  *
  *  Purpose     threading.Condition: FIFO, each waiter woken by one notification, none by accident.
- *  State       `waiters`, card: 1 while somebody may be queued, else 0. Set under the bucket lock by
- *              who queues; cleared under it by whoever finds or leaves the queue empty. A waiter sets
- *              it while it still holds the lock, so a notifier that takes the lock later sees it.
+ *  State       `waiters`, card: 1 while somebody may be queued, else 0. Set under the bucket lock
+ *              by who queues; cleared under it by whoever finds or leaves the queue empty. A
+ *              waiter sets it while it still holds the lock, so a notifier that takes the lock
+ *              later sees it.
  *  Protocol    wait: queue, release the lock, park, take the lock again. notify: with both bucket
  *              locks, of the condition and of the lock, move the oldest waiters to the queue of the
  *              lock, whose releases wake them one by one; only when the lock is free the first of
  *              them is woken, to be the one that releases next. So notify_all makes at most one
  *              system call, and the woken do not run into a lock that is held.
- *  Deadlines   A moved waiter has been notified: when its deadline passes in the queue of the lock it
- *              leaves that queue, competes like anyone else, and returns 0. A waiter that left the
- *              condition's queue by itself cannot have been notified. No notification is lost.
+ *  Deadlines   A moved waiter has been notified: when its deadline passes in the queue of the lock
+ *              it leaves that queue, competes like anyone else, and returns 0. A waiter that left
+ *              the condition's queue by itself cannot have been notified. No notification is lost.
  *  Who frees   A notifier touches the condition last when it clears `waiters`, before anyone is let
  *              go or moved; it touches the lock only while a waiter of it is in a queue it holds.
  *  Rejected    Waking all at once: they would queue for the lock a moment later. */

@@ -8,9 +8,10 @@
  *                  WAITERS  somebody may be queued; then SET is clear. Set under the bucket lock by
  *                           who queues; cleared under it by a set, or by the last waiter whose
  *                           deadline passes.
- *  Protocol    While nobody is queued, set and clear are one CAS. With waiters, a set takes them all
- *              out of the queue under the bucket lock and lets them go with its answer, so a clear
- *              that follows takes nothing back. Those who come after the clear queue after it.
+ *  Protocol    While nobody is queued, set and clear are one CAS. With waiters, a set takes them
+ *              all out of the queue under the bucket lock and lets them go with its answer, so a
+ *              clear that follows takes nothing back. Those who come after the clear queue after
+ *              it.
  *  Who frees   A set touches the event last when it stores SET, before anyone is let go.
  *  Rejected    Waking all by looking at the flag again (a clear in between would be seen): Python
  *              promises that they wake. */

@@ -13,6 +13,7 @@
 
 _Static_assert(sizeof(thrum_lock) == 16, "the lock's size is part of the ABI");
 
+extern inline uint32_t thrum_private_me(void);
 extern inline void thrum_lock_acquire_at(thrum_lock *lock, const char *site);
 extern inline void thrum_lock_release(thrum_lock *lock);
 

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/** Call the misuse handler with a line of what happened, ending in who called and from where. Returns
- *  if the handler does; the default does not. */
+/** Call the misuse handler with a line of what happened, ending in who called and from where.
+ *  Returns if the handler does; the default does not. */
 void th_misuse(const void *object, const void *caller, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

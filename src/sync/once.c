@@ -9,7 +9,8 @@
  *                  OWNER | WAITERS   and somebody may be queued; set under the bucket lock
  *                  DONE              has run; final
  *              0 to OWNER by the runner's CAS, OWNER to DONE (or back to 0, if the function left by
- *              pthread_exit or cancellation) by the runner, under the bucket lock if WAITERS is set.
+ *              pthread_exit or cancellation) by the runner, under the bucket lock if WAITERS is
+ *              set.
  *  Who frees   The runner touches the once last with the store of DONE, before anyone is let go. */
 #include "thrum/once.h"
 
@@ -72,8 +73,8 @@ static void wait_for_run(thrum_once *once, th_context *self, uint32_t owner)
     uint32_t running = owner;
     th_bucket *bucket = th_bucket_lock((uintptr_t)once);
     /* relaxed: the runner looks for waiters under the bucket lock */
-    bool waiting = th_cas_rlx(&once->state, &running, owner | WAITERS) ||
-                   running == (owner | WAITERS);
+    bool waiting =
+        th_cas_rlx(&once->state, &running, owner | WAITERS) || running == (owner | WAITERS);
     if (waiting)
         th_bucket_append(bucket, &waiter, (uintptr_t)once);
     th_bucket_unlock(bucket);

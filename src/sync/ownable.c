@@ -6,12 +6,13 @@
  *  State       The object's word (card in the header); the queue in park's table.
  *  Protocol    Anyone may take a free lock, waiters or not: the running thread that takes it again
  *              keeps its caches warm and needs no system call. A release with waiters wakes one of
- *              them, the designated waker's rule: while it is on its way (QUEUED without WAKE), further
- *              releases wake nobody and cost what they cost without waiters. A woken waiter that finds the lock taken goes back to the head of the
- *              queue, and if it has been waiting for more than a millisecond it asks for HANDOFF:
- *              being awake and spinning, it is given the lock by the next release. So the lock is
- *              hardly ever owned by a thread that sleeps (no convoy), and nobody is overtaken for
- *              longer than a millisecond after its turn has come (no starvation).
+ *              them, the designated waker's rule: while it is on its way (QUEUED without WAKE),
+ *              further releases wake nobody and cost what they cost without waiters. A woken
+ *              waiter that finds the lock taken goes back to the head of the queue, and if it has
+ *              been waiting for more than a millisecond it asks for HANDOFF: being awake and
+ *              spinning, it is given the lock by the next release. So the lock is hardly ever
+ *              owned by a thread that sleeps (no convoy), and nobody is overtaken for longer than
+ *              a millisecond after its turn has come (no starvation).
  *  Who frees   A release decides everything under the bucket lock and frees the word with its last
  *              access to it. After that the next owner may free the memory.
  *  Spinning    A newcomer spins only while nobody is queued, with growing pauses, for about as long
@@ -71,7 +72,8 @@ static bool spin(const th_ownable *lock, const th_context *self, bool woken)
     return take(lock, self, woken);
 }
 
-/** Under the bucket lock: take the lock after all (true), or mark it so that a release looks here. */
+/** Under the bucket lock: take the lock after all (true), or mark it so that a release looks
+ *  here. */
 static bool take_or_mark(const th_ownable *lock, const th_context *self, uint32_t mark, bool woken)
 {
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
@@ -119,8 +121,8 @@ static void describe_wait(th_waiter *waiter, const th_ownable *lock, const char 
     waiter->site = site;
 }
 
-static int wait_for(const th_ownable *lock, th_context *self, const char *site,
-                    thrum_time deadline, bool woken)
+static int wait_for(const th_ownable *lock, th_context *self, const char *site, thrum_time deadline,
+                    bool woken)
 {
     thrum_time since = thrum_now();
     for (bool announced = false;; announced = true) {

@@ -14,16 +14,17 @@
  *      QUEUED             somebody may be queued. Set under the bucket lock by who queues or moves;
  *                         cleared under it by a releaser that empties the queue. Legal to be set in
  *                         vain; illegal to be clear while somebody is queued.
- *      WAKE               the next release must wake one who is queued. Clear, with QUEUED set, while
- *                         a waiter that has been woken is on its way: then releases wake nobody else.
- *                         Set under the bucket lock by who queues first or again, and by the woken
- *                         waiter when it takes the lock or gives up; cleared by the release that
- *                         wakes. Legal to be set too early (one wake-up too many); illegal to be clear
- *                         while somebody is queued and nobody on its way.
+ *      WAKE               the next release must wake one who is queued. Clear, with QUEUED set,
+ *                         while a waiter that has been woken is on its way: then releases wake
+ *                         nobody else. Set under the bucket lock by who queues first or again, and
+ *                         by the woken waiter when it takes the lock or gives up; cleared by the
+ *                         release that wakes. Legal to be set too early (one wake-up too many);
+ *                         illegal to be clear while somebody is queued and nobody on its way.
  *      HANDOFF            the oldest waiter has waited for more than TH_TURN_NS: the next release
  *                         gives it the lock. Implies WAKE. Set and cleared with it.
- *      FOREIGN            some thread has released it that did not acquire it: the lock is used as a
- *                         signal, "owner" means nothing, deadlock walks pass it by. Never cleared. */
+ *      FOREIGN            some thread has released it that did not acquire it: the lock is used as
+ *                         a signal, "owner" means nothing, deadlock walks pass it by. Never
+ *                         cleared. */
 enum {
     TH_QUEUED = THRUM_PRIVATE_QUEUED,
     TH_WAKE = 2,
@@ -70,8 +71,8 @@ void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *
 bool th_ownable_release(const th_ownable *lock, const th_context *self);
 
 /** Under the bucket lock of a lock to whose queue waiters are to be moved: true if a release, or a
- *  waiter on its way, will wake them; false if the lock is free: then the caller must grant TH_WOKEN
- *  to one of them, and may move the others. QUEUED is set either way. */
+ *  waiter on its way, will wake them; false if the lock is free: then the caller must grant
+ *  TH_WOKEN to one of them, and may move the others. QUEUED is set either way. */
 bool th_ownable_expect_waiters(const th_ownable *lock);
 
 #endif

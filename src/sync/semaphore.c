@@ -9,10 +9,10 @@
  *                             empties the queue, or by the last waiter whose deadline passes.
  *                  bits 1-32  permits. Down by a taker's CAS, up by a releaser's, while nobody is
  *                             queued; changed under the bucket lock otherwise.
- *  Protocol    While nobody is queued, acquire and release are one CAS each. With waiters, a release
- *              gives its permits to the oldest of them, under the bucket lock, and adds what is left
- *              over. A permit is subtracted by being given, so a waiter whose deadline passes has
- *              nothing to undo.
+ *  Protocol    While nobody is queued, acquire and release are one CAS each. With waiters, a
+ *              release gives its permits to the oldest of them, under the bucket lock, and adds
+ *              what is left over. A permit is subtracted by being given, so a waiter whose
+ *              deadline passes has nothing to undo.
  *  Who frees   A release touches the semaphore last in the CAS or store that settles the permits,
  *              before anyone is let go.
  *  Rejected    A count below zero for waiters: a timed-out waiter would have to put it right again,

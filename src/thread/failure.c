@@ -6,8 +6,8 @@
  *  State       One word, the hook; NULL means the default. Per thread a pointer to the slot that
  *              thrum_fail fills: the target's own, or while an executor runs a task, the task's.
  *  Protocol    A slot belongs to the thread that fills it, until the task has returned.
- *  Invariants  While the hook runs there is no slot, so a hook that fails changes nothing that it is
- *              being told. A failure without memory for its message is still a failure.
+ *  Invariants  While the hook runs there is no slot, so a hook that fails changes nothing that it
+ *              is being told. A failure without memory for its message is still a failure.
  *  Rejected    A slot in the record: a foreign thread that helps an executor would have to be given
  *              a dummy for it, and there may be no memory for one. */
 #include "thread/failure.h"

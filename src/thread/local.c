@@ -29,8 +29,8 @@
 #define ROUNDS_MAX 4
 #define TAKEN_AT_ONCE 64
 
-/** Card of `key`: KEY_NONE, then a key, then KEY_GONE. Written under the map's lock; to anything but
- *  KEY_GONE only by the map's own thread, which alone reads it without the lock. */
+/** Card of `key`: KEY_NONE, then a key, then KEY_GONE. Written under the map's lock; to anything
+ *  but KEY_GONE only by the map's own thread, which alone reads it without the lock. */
 typedef struct local_entry {
     uint64_t key;
     void *value;
@@ -281,8 +281,7 @@ void *thrum_local_get(thrum_local *local)
         return NULL;
     th_self();                               /* an abandoned thread stops here */
     uint64_t key = th_load_rlx(&local->key); /* relaxed: a number */
-    const local_entry *entry =
-        key != KEY_NONE && own_map != NULL ? find(own_map, key) : NULL;
+    const local_entry *entry = key != KEY_NONE && own_map != NULL ? find(own_map, key) : NULL;
     return entry != NULL ? entry->value : create_value(local);
 }
 
@@ -313,9 +312,9 @@ void thrum_local_free(thrum_local *local)
 {
     if (local == NULL)
         return;
-    th_self(); /* an abandoned thread stops here */
-    uint64_t key = th_load_rlx(&local->key);  /* relaxed: nobody else uses the local */
-    th_store_rlx(&local->key, KEY_NONE);      /* relaxed: likewise */
+    th_self();                               /* an abandoned thread stops here */
+    uint64_t key = th_load_rlx(&local->key); /* relaxed: nobody else uses the local */
+    th_store_rlx(&local->key, KEY_NONE);     /* relaxed: likewise */
     taken_values taken = {.count = key != KEY_NONE ? TAKEN_AT_ONCE : 0};
     while (taken.count == TAKEN_AT_ONCE) {
         take_values(key, &taken);

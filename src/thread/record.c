@@ -41,14 +41,15 @@ void th_record_push_name(thrum_thread *thread, th_name *name)
 /** Name a record nobody else knows yet; false: no memory. */
 static bool name_first(thrum_thread *thread, const char *name, const char *prefix)
 {
-    if (name != NULL && strlen(name) >= sizeof thread->first_name) {
+    size_t bytes = name != NULL ? strlen(name) + 1 : 0;
+    if (bytes > sizeof thread->first_name) {
         th_name *long_name = th_name_new(name);
         if (long_name != NULL)
             th_record_push_name(thread, long_name);
         return long_name != NULL;
     }
     if (name != NULL)
-        strcpy(thread->first_name, name);
+        memcpy(thread->first_name, name, bytes);
     else /* relaxed: the numbers need only differ */
         snprintf(thread->first_name, sizeof thread->first_name, "%s-%llu", prefix,
                  (unsigned long long)th_add_rlx(&names_given, 1) + 1);

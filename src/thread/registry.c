@@ -440,9 +440,9 @@ void th_registry_await_all(void)
 
 /* ---- who is there ---- */
 
-size_t thrum_enumerate(thrum_thread **buffer, size_t capacity)
+/** Store up to `capacity` of the living, each with a reference; how many there are. */
+static size_t store_living(thrum_thread **buffer, size_t capacity)
 {
-    th_self();
     size_t stored = 0;
     th_rawlock_acquire(&th_threads.lock);
     size_t count = th_threads.living_count;
@@ -452,10 +452,17 @@ size_t thrum_enumerate(thrum_thread **buffer, size_t capacity)
         buffer[stored++] = thread;
     }
     th_rawlock_release(&th_threads.lock);
+    return count;
+}
+
+size_t thrum_enumerate(thrum_thread **buffer, size_t capacity)
+{
+    th_self();
+    size_t count = store_living(buffer, capacity);
     if (count > 0)
         return count;
     /* main has gone by pthread_exit and nobody is known: the caller becomes known, if it can */
-    return th_registry_self()->is_static ? 1 : thrum_enumerate(buffer, capacity);
+    return th_registry_self()->is_static ? 1 : store_living(buffer, capacity);
 }
 
 size_t thrum_active_count(void)

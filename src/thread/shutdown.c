@@ -13,8 +13,8 @@
  *              daemons are told to stop. A daemon that is not bound yet looks at the phase when it
  *              is. A later caller waits for the first, then awaits threads that have come to be
  *              awaited again (the first caller itself may go on), and tells daemons again.
- *  Callers     A thread inside thrum_shutdown is not awaited, whichever call it made. One that is in
- *              exit() will not come back, so it counts as ended for its joiners.
+ *  Callers     A thread inside thrum_shutdown is not awaited, whichever call it made. One that is
+ *              in exit() will not come back, so it counts as ended for its joiners.
  *  Collecting  The OS threads of those who have ended are collected before daemons and unknown
  *              threads are told to stop: a destructor of a pthread key that calls thrum is such an
  *              unknown thread, and to wait for it once it has stopped would never end.
@@ -228,7 +228,7 @@ int th_shutdown_arm(void)
 
 void th_shutdown_after_fork_child(void)
 {
-    /* relaxed, all: no other thread exists */
+    /* relaxed: all of it, no other thread exists */
     const th_context *self = th_self_or_null();
     uint32_t phase = th_load_rlx(&th_threads.phase);
     has_ended = (thrum_event)THRUM_EVENT_INIT;

@@ -470,8 +470,8 @@ TEST(log, configuring_survives_every_allocation_failing)
         char *text = take_file(failed ? log_path : other, NULL);
         CHECK_STR(text, failed ? "old line\n" : "new line\n");
         free(text);
-        CHECK_STATUS(thrum_log_config(.level = 1, .format = "old %(message)s",
-                                      .filename = log_path), 0);
+        CHECK_STATUS(
+            thrum_log_config(.level = 1, .format = "old %(message)s", .filename = log_path), 0);
     }
     check_log("");
 }
@@ -678,7 +678,8 @@ TEST_LIMIT(log, may_be_configured_while_others_log, 60)
             stream = fopen(odd, "a");
             CHECK(stream != NULL);
             CHECK_STATUS(thrum_log_config(.level = 1, .stream = stream,
-                                          .format = "odd %(asctime)s %(message)s"), 0);
+                                          .format = "odd %(asctime)s %(message)s"),
+                         0);
         }
     }
     join_writers(writers);
@@ -705,8 +706,8 @@ static void end_child(void)
 static void log_in_child(void *arg)
 {
     thrum_info("child %d", *(const int *)arg);
-    int status = thrum_log_config(.level = 1, .format = "configured %(message)s",
-                                  .filename = log_path);
+    int status =
+        thrum_log_config(.level = 1, .format = "configured %(message)s", .filename = log_path);
     CHECK_STATUS(status, 0);
     thrum_info("child %d", *(const int *)arg);
     end_child();
@@ -1108,7 +1109,8 @@ TEST(log, the_tutorials_lines_are_pythons)
 {
     make_path(log_path);
     CHECK_STATUS(thrum_log_config(.level = THRUM_LOG_INFO, .format = "%(asctime)s: %(message)s",
-                                  .datefmt = "%H:%M:%S", .filename = log_path), 0);
+                                  .datefmt = "%H:%M:%S", .filename = log_path),
+                 0);
     static char name[] = "1";
     thrum_info("Main    : before creating thread");
     thrum_info("Main    : before running thread");

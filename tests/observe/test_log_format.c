@@ -80,14 +80,22 @@ TEST(log_format, knows_every_field)
         const char *text;
         th_log_field field;
     } known[] = {
-        {"%(asctime)s", TH_LOG_ASCTIME},         {"%(created)f", TH_LOG_CREATED},
-        {"%(filename)s", TH_LOG_FILENAME},       {"%(funcName)s", TH_LOG_FUNC_NAME},
-        {"%(levelname)s", TH_LOG_LEVELNAME},     {"%(levelno)d", TH_LOG_LEVELNO},
-        {"%(lineno)d", TH_LOG_LINENO},           {"%(message)s", TH_LOG_MESSAGE},
-        {"%(module)s", TH_LOG_MODULE},           {"%(msecs)d", TH_LOG_MSECS},
-        {"%(name)s", TH_LOG_NAME},               {"%(pathname)s", TH_LOG_PATHNAME},
-        {"%(process)d", TH_LOG_PROCESS},         {"%(processName)s", TH_LOG_PROCESS_NAME},
-        {"%(thread)d", TH_LOG_THREAD},           {"%(threadName)s", TH_LOG_THREAD_NAME},
+        {"%(asctime)s", TH_LOG_ASCTIME},
+        {"%(created)f", TH_LOG_CREATED},
+        {"%(filename)s", TH_LOG_FILENAME},
+        {"%(funcName)s", TH_LOG_FUNC_NAME},
+        {"%(levelname)s", TH_LOG_LEVELNAME},
+        {"%(levelno)d", TH_LOG_LEVELNO},
+        {"%(lineno)d", TH_LOG_LINENO},
+        {"%(message)s", TH_LOG_MESSAGE},
+        {"%(module)s", TH_LOG_MODULE},
+        {"%(msecs)d", TH_LOG_MSECS},
+        {"%(name)s", TH_LOG_NAME},
+        {"%(pathname)s", TH_LOG_PATHNAME},
+        {"%(process)d", TH_LOG_PROCESS},
+        {"%(processName)s", TH_LOG_PROCESS_NAME},
+        {"%(thread)d", TH_LOG_THREAD},
+        {"%(threadName)s", TH_LOG_THREAD_NAME},
         {"%(relativeCreated)d", TH_LOG_RELATIVE_CREATED},
     };
     CHECK_EQ(LENGTH(known), TH_LOG_FIELDS);

@@ -99,9 +99,9 @@ TEST(log_render, names_levels_as_python_does)
     static const struct {
         int level;
         const char *name;
-    } levels[] = {{0, "NOTSET"},    {10, "DEBUG"},    {20, "INFO"},     {30, "WARNING"},
-                  {40, "ERROR"},    {50, "CRITICAL"}, {25, "Level 25"}, {-5, "Level -5"},
-                  {1000, "Level 1000"}};
+    } levels[] = {{0, "NOTSET"},    {10, "DEBUG"},    {20, "INFO"},
+                  {30, "WARNING"},  {40, "ERROR"},    {50, "CRITICAL"},
+                  {25, "Level 25"}, {-5, "Level -5"}, {1000, "Level 1000"}};
     for (size_t i = 0; i < LENGTH(levels); i++) {
         th_log_record record = sample;
         record.level = levels[i].level;
@@ -207,7 +207,7 @@ static void add(table *formats, const char *text, const char *datefmt)
 
 static void add_chosen(table *formats)
 {
-    static const char *const dates[] = {"",      "%H:%M:%S",      "%d.%m.%y %I:%M %p",
+    static const char *const dates[] = {"",      "%H:%M:%S",       "%d.%m.%y %I:%M %p",
                                         "%c %x", "%A %B %j %U %Z", "%% literal \xE2\x82\xAC"};
     static const char *const texts[] = {
         "%(asctime)s: %(message)s",
@@ -236,10 +236,11 @@ static void add_chosen(table *formats)
 /** Every field under every conversion, with flags, widths and precisions that differ each time. */
 static void add_crossed(table *formats)
 {
-    static const char *const fields[] = {
-        "asctime", "created",  "filename", "funcName", "levelname",   "levelno",
-        "lineno",  "message",  "module",   "msecs",    "name",        "pathname",
-        "process", "thread",   "threadName", "processName", "relativeCreated", "nosuch"};
+    static const char *const fields[] = {"asctime",         "created", "filename",   "funcName",
+                                         "levelname",       "levelno", "lineno",     "message",
+                                         "module",          "msecs",   "name",       "pathname",
+                                         "process",         "thread",  "threadName", "processName",
+                                         "relativeCreated", "nosuch"};
     static const char conversions[] = "diuxXoeEfFgGsrabnpyk";
     static const char *const flags[] = {"", "-", "0", "+", " ", "#", "0+", "-0", "#0", "+ #0-"};
     static const char *const widths[] = {"", "1", "7", "25"};

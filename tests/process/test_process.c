@@ -399,7 +399,7 @@ static bool is_alone(void *unused)
 TEST_LIMIT(process, a_child_works_wherever_the_other_threads_were, 120)
 {
     thrum_target const targets[] = {start_and_end_threads, detach_threads, use_locals,
-                                    enumerate_threads, use_lock, use_lock};
+                                    enumerate_threads,     use_lock,       use_lock};
     thrum_thread *busy[LENGTH(targets)];
     for (size_t i = 0; i < LENGTH(targets); i++)
         busy[i] = thrum_spawn(targets[i], NULL);
@@ -546,7 +546,7 @@ static void *fork_and_return(void *arg)
     pid_t *child = arg;
     *child = fork();
     if (*child == 0)
-        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t)"child's thread"));
+        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread"));
     return NULL;
 }
 
@@ -562,8 +562,7 @@ static void return_from_the_target_of_a_child(void *unused)
 
 TEST(process, a_child_ends_when_the_thread_that_forked_returns)
 {
-    expect(return_from_the_target_of_a_child, 0,
-           "child's thread\ncallback\nparent\ncallback\n");
+    expect(return_from_the_target_of_a_child, 0, "child's thread\ncallback\nparent\ncallback\n");
 }
 
 #endif
@@ -627,7 +626,7 @@ static void *fork_while_joining(void *arg)
     if (child == 0) {
         use_everything();
         register_line("child's callback");
-        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t)"child's thread"));
+        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread"));
         exit(0);
     }
     CHECK_EXITED(wait_for(child), 0);

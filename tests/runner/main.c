@@ -3,6 +3,7 @@
  *  The main of every test executable. */
 #include "runner.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     return test_main(argc, argv);
 }

@@ -83,11 +83,13 @@ static atomic_uint injected;
 #define ADD(word, value) atomic_fetch_add_explicit(&(word), (value), memory_order_relaxed)
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
-static size_t slot_of(uintptr_t block) {
+static size_t slot_of(uintptr_t block)
+{
     return (size_t)(((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15)) >> 40) % SLOT_COUNT;
 }
 
-static void enter(const void *block, size_t size, uintptr_t caller) {
+static void enter(const void *block, size_t size, uintptr_t caller)
+{
     if (block == NULL)
         return;
     size_t at = slot_of((uintptr_t)block);
@@ -106,7 +108,8 @@ static void enter(const void *block, size_t size, uintptr_t caller) {
 }
 
 /* Take the block out of the table, before its address can be handed out again. */
-static bool leave(const void *block, size_t *ret_size, uintptr_t *ret_caller) {
+static bool leave(const void *block, size_t *ret_size, uintptr_t *ret_caller)
+{
     if (block == NULL)
         return false;
     size_t at = slot_of((uintptr_t)block);
@@ -125,7 +128,8 @@ static bool leave(const void *block, size_t *ret_size, uintptr_t *ret_caller) {
     return false;
 }
 
-static bool must_fail(injector *one) {
+static bool must_fail(injector *one)
+{
     unsigned long call = ADD(one->calls, 1) + 1;
     unsigned long fail_at = GET(one->fail_at);
     if (fail_at == 0 || call < fail_at || (call > fail_at && !GET(one->and_later)))
@@ -134,26 +138,30 @@ static bool must_fail(injector *one) {
     return true;
 }
 
-static bool allocation_fails(void) {
+static bool allocation_fails(void)
+{
     if (!must_fail(&allocation))
         return false;
     errno = ENOMEM;
     return true;
 }
 
-void *__wrap_malloc(size_t size) {
+void *__wrap_malloc(size_t size)
+{
     void *block = allocation_fails() ? NULL : __real_malloc(size);
     enter(block, size, CALLER);
     return block;
 }
 
-void *__wrap_calloc(size_t count, size_t size) {
+void *__wrap_calloc(size_t count, size_t size)
+{
     void *block = allocation_fails() ? NULL : __real_calloc(count, size);
     enter(block, count * size, CALLER);
     return block;
 }
 
-static void *resize(void *block, size_t count, size_t size, uintptr_t caller) {
+static void *resize(void *block, size_t count, size_t size, uintptr_t caller)
+{
     size_t old_size;
     uintptr_t old_caller;
     bool known = leave(block, &old_size, &old_caller);
@@ -165,34 +173,40 @@ static void *resize(void *block, size_t count, size_t size, uintptr_t caller) {
     return moved;
 }
 
-void *__wrap_realloc(void *block, size_t size) {
+void *__wrap_realloc(void *block, size_t size)
+{
     return allocation_fails() ? NULL : resize(block, 1, size, CALLER);
 }
 
-void *__wrap_reallocarray(void *block, size_t count, size_t size) {
+void *__wrap_reallocarray(void *block, size_t count, size_t size)
+{
     return allocation_fails() ? NULL : resize(block, count, size, CALLER);
 }
 
-void __wrap_free(void *block) {
+void __wrap_free(void *block)
+{
     size_t size;
     uintptr_t caller;
     leave(block, &size, &caller);
     __real_free(block);
 }
 
-void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
     void *block = allocation_fails() ? NULL : __real_aligned_alloc(alignment, size);
     enter(block, size, CALLER);
     return block;
 }
 
-void *__wrap_memalign(size_t alignment, size_t size) {
+void *__wrap_memalign(size_t alignment, size_t size)
+{
     void *block = allocation_fails() ? NULL : __real_memalign(alignment, size);
     enter(block, size, CALLER);
     return block;
 }
 
-int __wrap_posix_memalign(void **ret_block, size_t alignment, size_t size) {
+int __wrap_posix_memalign(void **ret_block, size_t alignment, size_t size)
+{
     if (must_fail(&allocation))
         return ENOMEM;
     int error = __real_posix_memalign(ret_block, alignment, size);
@@ -201,19 +215,22 @@ int __wrap_posix_memalign(void **ret_block, size_t alignment, size_t size) {
     return error;
 }
 
-char *__wrap_strdup(const char *text) {
+char *__wrap_strdup(const char *text)
+{
     char *copy = allocation_fails() ? NULL : __real_strdup(text);
     enter(copy, copy != NULL ? strlen(copy) + 1 : 0, CALLER);
     return copy;
 }
 
-char *__wrap_strndup(const char *text, size_t length) {
+char *__wrap_strndup(const char *text, size_t length)
+{
     char *copy = allocation_fails() ? NULL : __real_strndup(text, length);
     enter(copy, copy != NULL ? strlen(copy) + 1 : 0, CALLER);
     return copy;
 }
 
-static int print(char **ret_text, const char *format, va_list args, uintptr_t caller) {
+static int print(char **ret_text, const char *format, va_list args, uintptr_t caller)
+{
     if (allocation_fails())
         return -1;
     int length = __real_vasprintf(ret_text, format, args);
@@ -222,11 +239,13 @@ static int print(char **ret_text, const char *format, va_list args, uintptr_t ca
     return length;
 }
 
-int __wrap_vasprintf(char **ret_text, const char *format, va_list args) {
+int __wrap_vasprintf(char **ret_text, const char *format, va_list args)
+{
     return print(ret_text, format, args, CALLER);
 }
 
-int __wrap_asprintf(char **ret_text, const char *format, ...) {
+int __wrap_asprintf(char **ret_text, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
     int length = print(ret_text, format, args, CALLER);
@@ -235,15 +254,18 @@ int __wrap_asprintf(char **ret_text, const char *format, ...) {
 }
 
 int __wrap_pthread_create(pthread_t *handle, const pthread_attr_t *attr, void *(*fn)(void *),
-                          void *arg) {
+                          void *arg)
+{
     return must_fail(&creation) ? EAGAIN : __real_pthread_create(handle, attr, fn, arg);
 }
 
-int runner_thread_create(pthread_t *handle, void *(*fn)(void *), void *arg) {
+int runner_thread_create(pthread_t *handle, void *(*fn)(void *), void *arg)
+{
     return __real_pthread_create(handle, NULL, fn, arg);
 }
 
-static void arm(injector *one, unsigned n, bool and_later) {
+static void arm(injector *one, unsigned n, bool and_later)
+{
     SET(one->fail_at, 0);
     SET(one->and_later, and_later);
     if (n == 0)
@@ -252,42 +274,51 @@ static void arm(injector *one, unsigned n, bool and_later) {
     SET(one->fail_at, GET(one->calls) + n);
 }
 
-void test_fail_allocation(unsigned n) {
+void test_fail_allocation(unsigned n)
+{
     arm(&allocation, n, false);
 }
 
-void test_fail_allocations_from(unsigned n) {
+void test_fail_allocations_from(unsigned n)
+{
     arm(&allocation, n, true);
 }
 
-void test_fail_thread_creation(unsigned n) {
+void test_fail_thread_creation(unsigned n)
+{
     arm(&creation, n, false);
 }
 
-void test_fail_thread_creations_from(unsigned n) {
+void test_fail_thread_creations_from(unsigned n)
+{
     arm(&creation, n, true);
 }
 
-unsigned long test_allocations(void) {
+unsigned long test_allocations(void)
+{
     return GET(allocation.calls);
 }
 
-unsigned long test_thread_creations(void) {
+unsigned long test_thread_creations(void)
+{
     return GET(creation.calls);
 }
 
-long test_live_allocations(void) {
+long test_live_allocations(void)
+{
     return GET(live);
 }
 
-unsigned test_failures_injected(void) {
+unsigned test_failures_injected(void)
+{
     return GET(injected);
 }
 
 /* Bounds a sweep over code that never gets through its allocations. */
 #define SWEEP_MAX 10000
 
-bool test_sweep_next(test_sweep *sweep) {
+bool test_sweep_next(test_sweep *sweep)
+{
     if (sweep->n == 0)
         sweep->live = GET(live);
     sweep->arm(0);
@@ -304,11 +335,13 @@ bool test_sweep_next(test_sweep *sweep) {
     return true;
 }
 
-void test_sweep_end(test_sweep *sweep) {
+void test_sweep_end(test_sweep *sweep)
+{
     sweep->arm(0);
 }
 
-void runner_memory_start(void) {
+void runner_memory_start(void)
+{
     arm(&allocation, 0, false);
     arm(&creation, 0, false);
     SET(allocation.calls, 0);
@@ -322,7 +355,8 @@ void runner_memory_start(void) {
 }
 
 /* Name the place of a call: "function at file:line" with addr2line's help, else an address. */
-static void describe_caller(char *buffer, size_t size, uintptr_t caller) {
+static void describe_caller(char *buffer, size_t size, uintptr_t caller)
+{
     Dl_info info;
     struct link_map *map = NULL;
     char command[600];
@@ -345,7 +379,8 @@ static void describe_caller(char *buffer, size_t size, uintptr_t caller) {
     pclose(pipe);
 }
 
-void runner_memory_describe(char *buffer, size_t size) {
+void runner_memory_describe(char *buffer, size_t size)
+{
     size_t used = (size_t)snprintf(buffer, size, "%ld allocations leaked%s", GET(live),
                                    GET(overflowed) ? " (and the table overflowed)" : "");
     int shown = 0;

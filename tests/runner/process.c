@@ -14,13 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Noreturn void run_in_child(void (*fn)(void *), void *arg) {
+static _Noreturn void run_in_child(void (*fn)(void *), void *arg)
+{
     runner_set_mode(RUNNER_DIRECT);
     fn(arg);
     exit(0);
 }
 
-static pid_t start_child(void (*fn)(void *), void *arg, int fd, const int ends[2]) {
+static pid_t start_child(void (*fn)(void *), void *arg, int fd, const int ends[2])
+{
     fflush(NULL); /* Otherwise the child's exit would write the parent's buffers again. */
     pid_t pid = fork();
     if (pid < 0)
@@ -35,11 +37,13 @@ static pid_t start_child(void (*fn)(void *), void *arg, int fd, const int ends[2
     run_in_child(fn, arg);
 }
 
-static int64_t child_end(void) {
+static int64_t child_end(void)
+{
     return test_now_ns() + (int64_t)runner_wait_limit_s() * 1000000000;
 }
 
-static void kill_late_child(pid_t pid, const char *output) {
+static void kill_late_child(pid_t pid, const char *output)
+{
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
@@ -47,7 +51,8 @@ static void kill_late_child(pid_t pid, const char *output) {
          *output != '\0' ? ", having written:\n" : "", output);
 }
 
-static int await_child(pid_t pid, int64_t end, const char *output) {
+static int await_child(pid_t pid, int64_t end, const char *output)
+{
     for (;;) {
         int status = 0;
         pid_t got = waitpid(pid, &status, WNOHANG);
@@ -63,7 +68,8 @@ static int await_child(pid_t pid, int64_t end, const char *output) {
 
 /* Read until the end of the pipe, the death of the child or the deadline. The child's death is
  * looked for too, because a grandchild may keep the pipe open. */
-static void read_all(int fd, pid_t pid, int64_t end, char *buffer, size_t size) {
+static void read_all(int fd, pid_t pid, int64_t end, char *buffer, size_t size)
+{
     size_t used = 0;
     bool dead = false;
     while (test_now_ns() <= end) {
@@ -88,12 +94,14 @@ static void read_all(int fd, pid_t pid, int64_t end, char *buffer, size_t size) 
     }
 }
 
-int test_run_child(void (*fn)(void *), void *arg) {
+int test_run_child(void (*fn)(void *), void *arg)
+{
     pid_t pid = start_child(fn, arg, -1, NULL);
     return await_child(pid, child_end(), "");
 }
 
-int test_capture(int fd, void (*fn)(void *), void *arg, char *buffer, size_t size) {
+int test_capture(int fd, void (*fn)(void *), void *arg, char *buffer, size_t size)
+{
     int ends[2];
     CHECK(buffer != NULL && size > 0);
     buffer[0] = '\0';
@@ -107,6 +115,7 @@ int test_capture(int fd, void (*fn)(void *), void *arg, char *buffer, size_t siz
     return await_child(pid, end, buffer);
 }
 
-int test_capture_stderr(void (*fn)(void *), void *arg, char *buffer, size_t size) {
+int test_capture_stderr(void (*fn)(void *), void *arg, char *buffer, size_t size)
+{
     return test_capture(STDERR_FILENO, fn, arg, buffer, size);
 }

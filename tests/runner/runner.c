@@ -41,34 +41,41 @@ static const test_case *selected[CASES_MAX];
 static int selected_count;
 static bool forks = true;
 
-void test_register(test_case *one) {
+void test_register(test_case *one)
+{
     *last_case = one;
     last_case = &one->next;
 }
 
-void test_register_setup(void (*setup)(void)) {
+void test_register_setup(void (*setup)(void))
+{
     if (setup_count == SETUPS_MAX)
         abort();
     setups[setup_count++] = setup;
 }
 
-void test_allow_threads(int count) {
+void test_allow_threads(int count)
+{
     runner_allowed.threads = count;
 }
 
-void test_allow_descriptors(int count) {
+void test_allow_descriptors(int count)
+{
     runner_allowed.descriptors = count;
 }
 
-void test_allow_allocations(int count) {
+void test_allow_allocations(int count)
+{
     runner_allowed.allocations = count;
 }
 
-void test_limit_waits(int seconds) {
+void test_limit_waits(int seconds)
+{
     runner_allowed.wait_s = seconds;
 }
 
-int runner_wait_limit_s(void) {
+int runner_wait_limit_s(void)
+{
     return runner_allowed.wait_s * test_time_factor();
 }
 
@@ -81,7 +88,8 @@ int runner_wait_limit_s(void) {
 #define RUNNER_SANITIZED 1
 #endif
 
-int test_time_factor(void) {
+int test_time_factor(void)
+{
 #if defined(RUNNER_SANITIZED)
     int factor = 4;
 #else
@@ -94,7 +102,8 @@ int test_time_factor(void) {
 }
 
 /* Call `see` with each number that names an entry of a directory under /proc. */
-static int count_entries(const char *path, void (*see)(int number, void *arg), void *arg) {
+static int count_entries(const char *path, void (*see)(int number, void *arg), void *arg)
+{
     DIR *dir = opendir(path);
     if (dir == NULL)
         FAIL("%s: %s", path, strerror(errno));
@@ -111,11 +120,13 @@ static int count_entries(const char *path, void (*see)(int number, void *arg), v
     return count;
 }
 
-int test_count_threads(void) {
+int test_count_threads(void)
+{
     return count_entries("/proc/self/task", NULL, NULL);
 }
 
-int test_count_descriptors(void) {
+int test_count_descriptors(void)
+{
     return count_entries("/proc/self/fd", NULL, NULL);
 }
 
@@ -126,19 +137,22 @@ typedef struct baseline {
     bool open[FDS_MAX];
 } baseline;
 
-static void note_open(int fd, void *arg) {
+static void note_open(int fd, void *arg)
+{
     baseline *base = arg;
     if (fd < FDS_MAX)
         base->open[fd] = true;
 }
 
-static void *do_nothing(void *arg) {
+static void *do_nothing(void *arg)
+{
     return arg;
 }
 
 /* ThreadSanitizer starts a thread of its own along with the first of the process; let it do so
  * before anything is counted. */
-static void settle_sanitizer(void) {
+static void settle_sanitizer(void)
+{
 #if defined(RUNNER_SANITIZED)
     pthread_t handle;
     if (runner_thread_create(&handle, do_nothing, NULL) == 0)
@@ -148,7 +162,8 @@ static void settle_sanitizer(void) {
 #endif
 }
 
-static void take_baseline(baseline *base) {
+static void take_baseline(baseline *base)
+{
     memset(base, 0, sizeof *base);
     base->threads = test_count_threads();
     base->descriptors = count_entries("/proc/self/fd", note_open, base);
@@ -156,7 +171,8 @@ static void take_baseline(baseline *base) {
 }
 
 /* A thread that was joined, or that ends on its own, may take a moment to leave /proc. */
-static void check_threads(const baseline *base, const test_case *one) {
+static void check_threads(const baseline *base, const test_case *one)
+{
     const int most = base->threads + runner_allowed.threads;
     const int64_t end = test_now_ns() + (int64_t)GRACE_S * test_time_factor() * 1000000000;
     int count = test_count_threads();
@@ -166,7 +182,8 @@ static void check_threads(const baseline *base, const test_case *one) {
         test_fail(one->file, one->line, "%d threads leaked", count - base->threads);
 }
 
-static void check_descriptors(const baseline *base, const test_case *one) {
+static void check_descriptors(const baseline *base, const test_case *one)
+{
     if (test_count_descriptors() <= base->descriptors + runner_allowed.descriptors)
         return;
     baseline now = {0};
@@ -187,7 +204,8 @@ static void check_descriptors(const baseline *base, const test_case *one) {
     test_fail(one->file, one->line, "%s", text);
 }
 
-static void check_memory(const test_case *one) {
+static void check_memory(const test_case *one)
+{
     if (test_live_allocations() <= runner_allowed.allocations)
         return;
     char text[2048];
@@ -195,7 +213,8 @@ static void check_memory(const test_case *one) {
     test_fail(one->file, one->line, "%s", text);
 }
 
-static void run_setups(void) {
+static void run_setups(void)
+{
     static bool done;
     if (done)
         return;
@@ -204,7 +223,8 @@ static void run_setups(void) {
         setups[at]();
 }
 
-static void run_case(int index) {
+static void run_case(int index)
+{
     const test_case *one = selected[index];
     const bool must_end = one->signo != 0 || one->exits;
     baseline base;
@@ -225,13 +245,15 @@ static void run_case(int index) {
     check_memory(one);
 }
 
-static const char *full_name(const test_case *one) {
+static const char *full_name(const test_case *one)
+{
     static char name[256];
     snprintf(name, sizeof name, "%s, %s", one->noun, one->behaviour);
     return name;
 }
 
-static bool is_selected(const test_case *one, const options *opts) {
+static bool is_selected(const test_case *one, const options *opts)
+{
     if (one->hidden != opts->hidden)
         return false;
     if (opts->no_fork && (one->signo != 0 || one->exits))
@@ -239,7 +261,8 @@ static bool is_selected(const test_case *one, const options *opts) {
     return opts->filter == NULL || strstr(full_name(one), opts->filter) != NULL;
 }
 
-static int select_cases(const options *opts) {
+static int select_cases(const options *opts)
+{
     selected_count = 0;
     for (const test_case *one = first_case; one != NULL; one = one->next) {
         if (!is_selected(one, opts))
@@ -256,7 +279,8 @@ static int select_cases(const options *opts) {
     return 2;
 }
 
-static int parse(int argc, char **argv, options *ret_opts) {
+static int parse(int argc, char **argv, options *ret_opts)
+{
     options opts = {0};
     for (int at = 1; at < argc; at++) {
         if (strcmp(argv[at], "--list") == 0) {
@@ -279,12 +303,14 @@ static int parse(int argc, char **argv, options *ret_opts) {
     return 0;
 }
 
-static void list_cases(void) {
+static void list_cases(void)
+{
     for (int at = 0; at < selected_count; at++)
         printf("%s\n", full_name(selected[at]));
 }
 
-static Suite *build_suite(const char *name) {
+static Suite *build_suite(const char *name)
+{
     static TTest entries[CASES_MAX];
     Suite *suite = suite_create(name);
     for (int at = 0; at < selected_count; at++) {
@@ -298,7 +324,8 @@ static Suite *build_suite(const char *name) {
     return suite;
 }
 
-static int run_cases(const char *name, const options *opts) {
+static int run_cases(const char *name, const options *opts)
+{
     const int64_t start = test_now_ns();
     forks = !opts->no_fork;
     SRunner *runner = srunner_create(build_suite(name));
@@ -313,7 +340,8 @@ static int run_cases(const char *name, const options *opts) {
     return failed == 0 && run == selected_count ? 0 : 1;
 }
 
-int test_main(int argc, char **argv) {
+int test_main(int argc, char **argv)
+{
     options opts;
     int error = parse(argc, argv, &opts);
     if (error == 0)

@@ -43,9 +43,9 @@ typedef struct test_case {
     const char *file;
     int line;
     int limit_s;
-    int signo;  /* The signal that must end the case, or 0. */
-    int code;   /* The status with which the case must exit, 0 for an ordinary case. */
-    bool exits; /* True for TEST_EXITS: the case must leave through exit or _exit itself. */
+    int signo;   /* The signal that must end the case, or 0. */
+    int code;    /* The status with which the case must exit, 0 for an ordinary case. */
+    bool exits;  /* True for TEST_EXITS: the case must leave through exit or _exit itself. */
     bool hidden; /* Runs only with --hidden: a specimen that is meant to fail. */
     void (*body)(void);
     struct test_case *next;
@@ -59,7 +59,8 @@ int test_main(int argc, char **argv);
 
 #define TEST_DEFINE(noun_, behaviour_, ...)                                                        \
     static void test_body_##noun_##_##behaviour_(void);                                            \
-    __attribute__((constructor)) static void test_enter_##noun_##_##behaviour_(void) {             \
+    __attribute__((constructor)) static void test_enter_##noun_##_##behaviour_(void)               \
+    {                                                                                              \
         static test_case one = {.noun = #noun_,                                                    \
                                 .behaviour = #behaviour_,                                          \
                                 .file = __FILE__,                                                  \
@@ -92,7 +93,8 @@ int test_main(int argc, char **argv);
  *  what it allocates or opens lives as long as the process and is no leak. At most one per file. */
 #define TEST_SETUP()                                                                               \
     static void test_setup_body(void);                                                             \
-    __attribute__((constructor)) static void test_setup_enter(void) {                              \
+    __attribute__((constructor)) static void test_setup_enter(void)                                \
+    {                                                                                              \
         test_register_setup(test_setup_body);                                                      \
     }                                                                                              \
     static void test_setup_body(void)
@@ -213,8 +215,8 @@ unsigned test_failures_injected(void);
 #define TEST_SWEEP_THREADS TEST_SWEEP(test_fail_thread_creation)
 
 #define TEST_SWEEP(arm_)                                                                           \
-    for (test_sweep test_sweep_state __attribute__((cleanup(test_sweep_end))) =                    \
-             {.arm = (arm_), .file = __FILE__, .line = __LINE__};                                  \
+    for (test_sweep test_sweep_state __attribute__((                                               \
+             cleanup(test_sweep_end))) = {.arm = (arm_), .file = __FILE__, .line = __LINE__};      \
          test_sweep_next(&test_sweep_state);)
 
 typedef struct test_sweep {
@@ -255,7 +257,9 @@ typedef struct test_gate {
 } test_gate;
 
 #define TEST_GATE_INIT                                                                             \
-    { .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER }
+    {                                                                                              \
+        .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER                       \
+    }
 
 void test_gate_open(test_gate *gate);
 void test_gate_close(test_gate *gate);

@@ -14,28 +14,33 @@
 #include <unistd.h>
 
 /* A call of pthreads that cannot fail unless the test is wrong. */
-static void sure(int error, const char *what) {
+static void sure(int error, const char *what)
+{
     if (error != 0)
         FAIL("%s: %s", what, strerror(error));
 }
 
-pid_t test_thread_id(void) {
+pid_t test_thread_id(void)
+{
     return (pid_t)syscall(SYS_gettid);
 }
 
-int64_t test_now_ns(void) {
+int64_t test_now_ns(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void runner_pause_us(unsigned us) {
+void runner_pause_us(unsigned us)
+{
     struct timespec left = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         continue;
 }
 
-static void *thread_main(void *arg) {
+static void *thread_main(void *arg)
+{
     test_thread *thread = arg;
     void *(*fn)(void *) = thread->fn;
     void *fn_arg = thread->arg;
@@ -46,7 +51,8 @@ static void *thread_main(void *arg) {
     return fn(fn_arg);
 }
 
-void test_spawn(test_thread *thread, void *(*fn)(void *), void *arg) {
+void test_spawn(test_thread *thread, void *(*fn)(void *), void *arg)
+{
     *thread = (test_thread){.fn = fn, .arg = arg};
     sure(pthread_mutex_init(&thread->mutex, NULL), "pthread_mutex_init");
     sure(pthread_cond_init(&thread->cond, NULL), "pthread_cond_init");
@@ -57,7 +63,8 @@ void test_spawn(test_thread *thread, void *(*fn)(void *), void *arg) {
     pthread_mutex_unlock(&thread->mutex);
 }
 
-void *test_join(test_thread *thread) {
+void *test_join(test_thread *thread)
+{
     void *result = NULL;
     sure(pthread_join(thread->handle, &result), "pthread_join");
     pthread_cond_destroy(&thread->cond);
@@ -65,22 +72,26 @@ void *test_join(test_thread *thread) {
     return result;
 }
 
-static void gate_set(test_gate *gate, bool is_open) {
+static void gate_set(test_gate *gate, bool is_open)
+{
     pthread_mutex_lock(&gate->mutex);
     gate->is_open = is_open;
     pthread_cond_broadcast(&gate->cond);
     pthread_mutex_unlock(&gate->mutex);
 }
 
-void test_gate_open(test_gate *gate) {
+void test_gate_open(test_gate *gate)
+{
     gate_set(gate, true);
 }
 
-void test_gate_close(test_gate *gate) {
+void test_gate_close(test_gate *gate)
+{
     gate_set(gate, false);
 }
 
-void test_gate_wait(test_gate *gate) {
+void test_gate_wait(test_gate *gate)
+{
     pthread_mutex_lock(&gate->mutex);
     gate->waiting++;
     pthread_cond_broadcast(&gate->cond);
@@ -90,14 +101,16 @@ void test_gate_wait(test_gate *gate) {
     pthread_mutex_unlock(&gate->mutex);
 }
 
-bool test_gate_is_open(test_gate *gate) {
+bool test_gate_is_open(test_gate *gate)
+{
     pthread_mutex_lock(&gate->mutex);
     bool is_open = gate->is_open;
     pthread_mutex_unlock(&gate->mutex);
     return is_open;
 }
 
-void test_gate_await(test_gate *gate, int count) {
+void test_gate_await(test_gate *gate, int count)
+{
     pthread_mutex_lock(&gate->mutex);
     while (gate->waiting < count)
         pthread_cond_wait(&gate->cond, &gate->mutex);
@@ -105,7 +118,8 @@ void test_gate_await(test_gate *gate, int count) {
 }
 
 void test_wait_until_at(const char *file, int line, const char *name, bool (*predicate)(void *),
-                        void *arg) {
+                        void *arg)
+{
     const int limit_s = runner_wait_limit_s();
     const int64_t end = test_now_ns() + (int64_t)limit_s * 1000000000;
     while (!predicate(arg)) {
@@ -116,7 +130,8 @@ void test_wait_until_at(const char *file, int line, const char *name, bool (*pre
 }
 
 /* Read a file of this process about one of its threads; empty when it cannot be read. */
-static void read_task(char *buffer, size_t size, pid_t tid, const char *leaf) {
+static void read_task(char *buffer, size_t size, pid_t tid, const char *leaf)
+{
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/%s", (int)tid, leaf);
     buffer[0] = '\0';
@@ -128,7 +143,8 @@ static void read_task(char *buffer, size_t size, pid_t tid, const char *leaf) {
     close(fd);
 }
 
-bool test_is_sleeping(pid_t tid) {
+bool test_is_sleeping(pid_t tid)
+{
     char text[512];
     read_task(text, sizeof text, tid, "stat");
     /* The name in parentheses may itself hold parentheses, so the last one ends it. */
@@ -140,7 +156,8 @@ bool test_is_sleeping(pid_t tid) {
     return strncmp(text, "running", 7) != 0 && strncmp(text, "-1 ", 3) != 0;
 }
 
-static bool is_asleep(void *arg) {
+static bool is_asleep(void *arg)
+{
     const pid_t *tid = arg;
     if (!test_is_sleeping(*tid))
         return false;
@@ -148,15 +165,18 @@ static bool is_asleep(void *arg) {
     return test_is_sleeping(*tid);
 }
 
-void test_wait_asleep_at(const char *file, int line, pid_t tid) {
+void test_wait_asleep_at(const char *file, int line, pid_t tid)
+{
     test_wait_until_at(file, line, "the thread is asleep", is_asleep, &tid);
 }
 
-static void ignore_signal(int signo) {
+static void ignore_signal(int signo)
+{
     (void)signo;
 }
 
-static void *send_signals(void *arg) {
+static void *send_signals(void *arg)
+{
     test_signals *storm = arg;
     while (!__atomic_load_n(&storm->stop, __ATOMIC_ACQUIRE)) {
         if (pthread_kill(storm->target, storm->signo) == 0)
@@ -166,7 +186,8 @@ static void *send_signals(void *arg) {
     return NULL;
 }
 
-void test_send_signals(test_signals *storm, pthread_t target, int signo, unsigned every_us) {
+void test_send_signals(test_signals *storm, pthread_t target, int signo, unsigned every_us)
+{
     *storm = (test_signals){.target = target, .signo = signo, .every_us = every_us};
     struct sigaction action;
     sigaction(signo, NULL, &action);
@@ -179,7 +200,8 @@ void test_send_signals(test_signals *storm, pthread_t target, int signo, unsigne
     test_spawn(&storm->sender, send_signals, storm);
 }
 
-unsigned long test_stop_signals(test_signals *storm) {
+unsigned long test_stop_signals(test_signals *storm)
+{
     __atomic_store_n(&storm->stop, true, __ATOMIC_RELEASE);
     test_join(&storm->sender);
     if (storm->owns_handler) {
