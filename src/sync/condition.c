@@ -146,7 +146,7 @@ static size_t notify_waiters_of(th_bucket *from, th_bucket *to, uintptr_t key, c
         th_waiter *oldest = th_bucket_first(from, key);
         if (oldest == NULL || lock_of(oldest)->object != object)
             break;
-        if (expected || th_ownable_expect_waiters(lock_of(oldest)))
+        if (expected || th_ownable_expect_waiters(lock_of(oldest), to))
             move_to_lock(from, to, oldest);
         else
             th_wake_list_take(wake, from, oldest, TH_WOKEN);

@@ -177,12 +177,14 @@ void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *
     note_site(lock, site);
 }
 
-bool th_ownable_expect_waiters(const th_ownable *lock)
+bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket)
 {
+    /* With nobody queued, the waiter on its way may be one that a fork has left behind. */
+    bool nobody_queued = th_bucket_first(bucket, (uintptr_t)lock->object) == NULL;
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     for (;;) {
         bool held = th_owner_of(word) != 0;
-        bool on_its_way = (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED;
+        bool on_its_way = !nobody_queued && (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED;
         uint32_t marks = held && !on_its_way ? TH_QUEUED | TH_WAKE : TH_QUEUED;
         /* relaxed: the queue is under the bucket lock, which the next waking release takes */
         if (th_cas_rlx(lock->word, &word, word | marks))

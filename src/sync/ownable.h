@@ -70,9 +70,9 @@ void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *
  *  the store that frees it. */
 bool th_ownable_release(const th_ownable *lock, const th_context *self);
 
-/** Under the bucket lock of a lock to whose queue waiters are to be moved: true if a release, or a
- *  waiter on its way, will wake them; false if the lock is free: then the caller must grant
- *  TH_WOKEN to one of them, and may move the others. QUEUED is set either way. */
-bool th_ownable_expect_waiters(const th_ownable *lock);
+/** Under the lock of `bucket`, the bucket of a lock to whose queue waiters are to be moved: true if
+ *  a release, or a waiter on its way, will wake them; false if the lock is free: then the caller
+ *  must grant TH_WOKEN to one of them, and may move the others. QUEUED is set either way. */
+bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket);
 
 #endif
