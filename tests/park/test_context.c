@@ -297,7 +297,7 @@ TEST(context, those_told_to_stop_do_so_at_their_next_call_and_others_go_on)
     CHECK(!thrum_lock_locked(&lock));
 }
 
-static bool has_permit_taken(void *arg)
+static bool has_taken_its_permit(void *arg)
 {
     return __atomic_load_n(&((th_context *)arg)->parker.permit, __ATOMIC_RELAXED) == 0;
 }
@@ -318,7 +318,7 @@ TEST(context, a_waiting_thread_told_to_stop_does_so_when_its_wait_ends)
     th_bucket_unlock(bucket);
     th_contexts_stop(is_marked);
     thrum_event_set(&event);
-    test_wait_until(has_permit_taken, context);
+    test_wait_until(has_taken_its_permit, context);
     test_wait_asleep(waiting.thread.tid);
     CHECK(!__atomic_load_n(&waiting.passed, __ATOMIC_ACQUIRE));
 }
