@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /** @file
  *  Lock: CPython's lock tests, deadlines, misuse, fairness, signals, fork and early freeing. */
 #include "thrum/lock.h"
@@ -544,4 +544,106 @@ TEST(lock, held_by_who_forks_is_the_childs_without_the_parents_waiters)
     thrum_lock_release(&all.lock);
     group_join(&waiters);
     CHECK_EQ(all.acquired, 3);
+}
+
+/* ---- what it says and remembers ---- */
+
+static thrum_lock subject;
+
+static void release_subject_and_go_on(void *unused)
+{
+    (void)unused;
+    thrum_lock_release(&subject);
+    thrum_lock_acquire(&subject);
+}
+
+TEST(lock, release_of_a_free_lock_says_what_who_and_whence)
+{
+    char said[1024], object[64];
+    CHECK_DIED(test_capture_stderr(release_subject_and_go_on, NULL, said, sizeof said), SIGABRT);
+    snprintf(object, sizeof object, "release of Lock %p, which nobody holds", (void *)&subject);
+    CHECK_CONTAINS(said, "thrum: misuse: ");
+    CHECK_CONTAINS(said, object);
+    CHECK_CONTAINS(said, "by \"MainThread\" (tid ");
+    CHECK_CONTAINS(said, "called from test_lock(");
+    CHECK_PTR(strchr(said, '\n'), said + strlen(said) - 1);
+}
+
+TEST(lock, release_checked_of_a_free_lock_changes_nothing)
+{
+    for (int round = 0; round < 2; round++) {
+        thrum_lock before;
+        memcpy(&before, &subject, sizeof subject);
+        CHECK_STATUS(thrum_lock_release_checked(&subject), THRUM_EPERM);
+        CHECK_EQ(memcmp(&before, &subject, sizeof subject), 0);
+        thrum_lock_acquire(&subject);
+        thrum_lock_release(&subject);
+    }
+}
+
+TEST(lock, notes_where_it_was_last_acquired)
+{
+    thrum_lock_acquire(&subject);
+    CHECK_CONTAINS(subject.site, "test_lock.c:");
+    thrum_lock_release(&subject);
+    thrum_lock_acquire_at(&subject, "elsewhere:1");
+    CHECK_STR(subject.site, "elsewhere:1");
+    thrum_lock_release(&subject);
+    CHECK(thrum_lock_try_acquire(&subject));
+    CHECK_PTR(subject.site, NULL);
+}
+
+/* ---- foreign threads ---- */
+
+static void *acquire_subject_first(void *unused)
+{
+    CHECK_EQ(thrum_private_self, 0); /* thrum has not met this thread */
+    thrum_lock_acquire(&subject);
+    return unused;
+}
+
+static void *release_subject_first(void *unused)
+{
+    CHECK_EQ(thrum_private_self, 0);
+    thrum_lock_release(&subject);
+    return unused;
+}
+
+static void *acquire_subject_until_first(void *unused)
+{
+    CHECK_EQ(thrum_private_self, 0);
+    CHECK_STATUS(thrum_lock_acquire_until(&subject, soon()), 0);
+    return unused;
+}
+
+static void *release_subject_checked_first(void *unused)
+{
+    CHECK_EQ(thrum_private_self, 0);
+    CHECK_STATUS(thrum_lock_release_checked(&subject), 0);
+    return unused;
+}
+
+/** Each form must be able to be the first that a thread calls. */
+TEST(lock, serves_threads_that_thrum_did_not_start)
+{
+    void *(*const targets[])(void *) = {acquire_subject_first, release_subject_first,
+                                        acquire_subject_until_first, release_subject_checked_first};
+    for (size_t i = 0; i < LENGTH(targets); i++) {
+        test_thread thread;
+        test_spawn(&thread, targets[i], NULL);
+        test_join(&thread);
+        CHECK_EQ(thrum_lock_locked(&subject), i % 2 == 0);
+    }
+}
+
+/** No later thread is taken for the holder. */
+TEST(lock, stays_held_when_its_holder_ends)
+{
+    test_thread thread;
+    test_spawn(&thread, acquire_subject_first, NULL);
+    test_join(&thread);
+    for (int i = 0; i < 10; i++)
+        CHECK(!is_free_for_others(&subject));
+    thrum_lock_release(&subject);
+    CHECK(is_free_for_others(&subject));
 }
