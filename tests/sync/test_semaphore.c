@@ -3,12 +3,29 @@
  *  Semaphore: CPython's semaphore tests, order, bounds, deadlines, signals, fork and freeing. */
 #include "thrum/semaphore.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "support.h"
 #include "thrum/event.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+
+/** ThreadSanitizer ends a child, forked beside other threads, that starts a thread. */
+#if defined(UNDER_THREAD_SANITIZER)
+#define CHILDREN_START_THREADS 0
+#else
+#define CHILDREN_START_THREADS 1
+#endif
 
 /** A semaphore and those who take from it. */
 typedef struct shared {
@@ -180,8 +197,7 @@ TEST(semaphore, lets_in_as_many_as_there_are_permits)
             CHECK_STATUS(thrum_semaphore_release(&all.semaphore, more[i]), 0);
         total += i == 0 ? 7 : (int)more[i];
         await_count(&all.taken, total);
-        if (total == 7)
-            await_waiters(&all.semaphore, 10);
+        CHECK(!thrum_semaphore_try_acquire(&all.semaphore));
         CHECK_EQ(count_of(&all.taken), total);
     }
     CHECK_STATUS(thrum_semaphore_release(&all.semaphore, 1), 0);
@@ -485,6 +501,15 @@ TEST(semaphore, a_permit_that_races_with_a_deadline_is_never_lost)
     CHECK_EQ(all.taken + (int)value_of(&all), released);
 }
 
+TEST(semaphore, keeps_errno)
+{
+    thrum_semaphore semaphore = THRUM_SEMAPHORE(0);
+    errno = 77;
+    CHECK_STATUS(thrum_semaphore_acquire_until(&semaphore, soon()), THRUM_ETIMEDOUT);
+    CHECK_STATUS(thrum_semaphore_release(&semaphore, 1), 0);
+    CHECK_EQ(errno, 77);
+}
+
 /* ---- freeing ---- */
 
 enum { FREED = 2000 };
@@ -613,10 +638,11 @@ static void use_in_child(void *arg)
         CHECK_STATUS(thrum_semaphore_acquire_until(&all->semaphore, 0), 0);
     CHECK_STATUS(thrum_semaphore_acquire_until(&all->semaphore, soon()), THRUM_ETIMEDOUT);
     all->next_ticket = 0;
-    start_waiters(all, &waiters, 3);
-    CHECK_STATUS(thrum_semaphore_release(&all->semaphore, 4), 0);
+    int size = CHILDREN_START_THREADS ? 3 : 0;
+    start_waiters(all, &waiters, size);
+    CHECK_STATUS(thrum_semaphore_release(&all->semaphore, (unsigned)size + 1), 0);
     group_join(&waiters);
-    CHECK_EQ(all->taken, 3);
+    CHECK_EQ(all->taken, size);
     CHECK_EQ(value_of(all), 1);
 }
 
