@@ -221,7 +221,7 @@ static void suspend_and_grant(th_parker *parker, thrum_time deadline)
     th_bucket_unlock(bucket);
 }
 
-/** Between the choice and the grant the deadline passes: the waiter waits on, for ever if need be. */
+/** Between the choice and the grant the deadline passes: the waiter waits on, however long. */
 TEST(park, a_chosen_waiter_whose_deadline_passes_waits_for_its_grant)
 {
     th_waiter waiter = waiter_until(0);

@@ -186,7 +186,7 @@ static void *wait_for_event(void *arg)
     return arg;
 }
 
-/** Without the delay the handler would wait for the bucket lock of the thread it has interrupted. */
+/** Without the delay the handler would wait for the lock of the thread it has interrupted. */
 TEST(signal, a_handler_sets_an_event_whose_queue_its_own_thread_has_locked)
 {
     test_thread thread;
