@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /** @file
- *  Condition: CPython's condition tests, order, exact numbers, depth, deadlines, fork and freeing. */
+ *  Condition: CPython's condition tests, order, exact numbers, depth, deadlines, signals,
+ *  freeing and fork. */
 #include "thrum/condition.h"
 
 #include <errno.h>
@@ -9,6 +10,23 @@
 
 #include "platform/probe.h"
 #include "support.h"
+#include "thrum/semaphore.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+
+/** ThreadSanitizer ends a child, forked beside other threads, that starts a thread. */
+#if defined(UNDER_THREAD_SANITIZER)
+#define CHILDREN_START_THREADS 0
+#else
+#define CHILDREN_START_THREADS 1
+#endif
 
 TEST_SETUP()
 {
@@ -306,7 +324,7 @@ static bool waits_in_time(shared *all)
 }
 
 /** A waiter must take the lock again before it returns, however late that is; and one whose
- *  notification came before the deadline was notified, even if the deadline has passed meanwhile. */
+ *  notification came before the deadline was notified, even if that has passed meanwhile. */
 TEST(condition, notified_in_time_but_locked_out_past_the_deadline_is_notified)
 {
     bool in_time = false;
@@ -557,4 +575,346 @@ TEST(condition, null_is_answered)
     CHECK_STATUS(thrum_condition_wait_for(&all.condition, no_rlock, is_true, NULL), THRUM_EINVAL);
     CHECK_MISUSE(thrum_condition_notify(NULL, 1), NULL, "NULL");
     CHECK_MISUSE(thrum_condition_notify_all(NULL), NULL, "NULL");
+}
+
+TEST(condition, keeps_errno)
+{
+    shared all = SHARED_INIT;
+    thrum_lock_acquire(&all.lock);
+    errno = 77;
+    CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, soon()), THRUM_ETIMEDOUT);
+    thrum_condition_notify_all(&all.condition);
+    CHECK_EQ(errno, 77);
+    thrum_lock_release(&all.lock);
+}
+
+static void *wait_with_the_lock_of_another(void *arg)
+{
+    shared *all = arg;
+    all->status[0] = thrum_condition_wait_until(&all->condition, &all->lock, all->deadline);
+    CHECK(thrum_lock_locked(&all->lock));
+    bump(&all->woken);
+    return NULL;
+}
+
+static bool is_free(void *arg)
+{
+    return !thrum_lock_locked(arg);
+}
+
+/** The wait releases the lock that the other holds, and holds it itself when it returns. */
+TEST(condition, wait_with_a_lock_that_another_thread_holds_is_a_wait)
+{
+    static shared all = SHARED_INIT;
+    test_thread waiter;
+    thrum_lock_acquire(&all.lock);
+    test_spawn(&waiter, wait_with_the_lock_of_another, &all);
+    test_wait_until(is_free, &all.lock);
+    CHECK_EQ(waiters_on(&all.condition), 1);
+    thrum_lock_acquire(&all.lock);
+    thrum_condition_notify(&all.condition, 1);
+    CHECK_EQ(count_of(&all.woken), 0);
+    thrum_lock_release(&all.lock);
+    test_join(&waiter);
+    CHECK_STATUS(all.status[0], 0);
+    CHECK(thrum_lock_locked(&all.lock));
+    thrum_lock_release(&all.lock);
+}
+
+/* ---- several locks on one condition ---- */
+
+enum { LOCKS = 3 };
+
+typedef struct many_locks {
+    thrum_condition condition;
+    thrum_lock lock;
+    thrum_lock other_lock;
+    thrum_rlock rlock;
+    int next_ticket;
+    int woken;
+    int came[GROUP_MAX];
+} many_locks;
+
+/** The locks take turns: the first waiter uses one, the next another. */
+static void *wait_with_one_of_the_locks(void *arg)
+{
+    many_locks *all = arg;
+    int ticket = bump(&all->next_ticket) - 1;
+    int status;
+    if (ticket % LOCKS == 2) {
+        thrum_rlock_acquire(&all->rlock);
+        status = thrum_condition_wait(&all->condition, &all->rlock);
+        thrum_rlock_release(&all->rlock);
+    } else {
+        thrum_lock *lock = ticket % LOCKS == 0 ? &all->lock : &all->other_lock;
+        thrum_lock_acquire(lock);
+        status = thrum_condition_wait(&all->condition, lock);
+        thrum_lock_release(lock);
+    }
+    CHECK_STATUS(status, 0);
+    set_count_of(&all->came[ticket], 1);
+    bump(&all->woken);
+    return NULL;
+}
+
+TEST(condition, waiters_with_different_locks_are_woken_in_order)
+{
+    static many_locks all;
+    static group waiters;
+    const int steps[] = {1, 4, 2, 5};
+    for (int i = 0; i < 12; i++) {
+        group_add(&waiters, wait_with_one_of_the_locks, &all);
+        await_waiters(&all.condition, i + 1);
+    }
+    int total = 0;
+    for (size_t i = 0; i < LENGTH(steps); i++) {
+        thrum_condition_notify(&all.condition, (size_t)steps[i]);
+        total += steps[i];
+        CHECK_EQ(waiters_on(&all.condition), 12 - total);
+        await_count(&all.woken, total);
+        for (int ticket = 0; ticket < 12; ticket++)
+            CHECK_EQ(count_of(&all.came[ticket]), ticket < total);
+    }
+    group_join(&waiters);
+}
+
+TEST(condition, notify_all_wakes_waiters_with_different_locks)
+{
+    static many_locks all;
+    static group waiters;
+    group_start(&waiters, 30, wait_with_one_of_the_locks, &all);
+    await_waiters(&all.condition, 30);
+    thrum_lock_acquire(&all.lock);
+    thrum_condition_notify_all(&all.condition);
+    CHECK_EQ(waiters_on(&all.condition), 0);
+    await_count(&all.woken, 30 - 30 / LOCKS);
+    CHECK_EQ(count_of(&all.woken), 30 - 30 / LOCKS);
+    thrum_lock_release(&all.lock);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 30);
+}
+
+/* ---- each notification is one waiter's ---- */
+
+typedef struct duel {
+    thrum_condition condition;
+    thrum_lock lock;
+    thrum_semaphore next_round, finished;
+    thrum_time deadline; /* of the hasty one; the patient one has none */
+    int hasty, patient;  /* how often each was notified */
+} duel;
+
+enum { DUELS = 1000 };
+
+static void *wait_hastily(void *arg)
+{
+    duel *all = arg;
+    for (int i = 0; i < DUELS; i++) {
+        CHECK_STATUS(thrum_semaphore_acquire(&all->next_round), 0);
+        thrum_lock_acquire(&all->lock);
+        int status = thrum_condition_wait_until(&all->condition, &all->lock, all->deadline);
+        thrum_lock_release(&all->lock);
+        if (status == 0)
+            bump(&all->hasty);
+        else
+            CHECK_STATUS(status, THRUM_ETIMEDOUT);
+        CHECK_STATUS(thrum_semaphore_release(&all->finished, 1), 0);
+    }
+    return NULL;
+}
+
+static void *wait_patiently(void *arg)
+{
+    duel *all = arg;
+    thrum_lock_acquire(&all->lock);
+    for (int i = 0; i < DUELS; i++) {
+        CHECK_STATUS(thrum_condition_wait(&all->condition, &all->lock), 0);
+        bump(&all->patient);
+    }
+    thrum_lock_release(&all->lock);
+    return NULL;
+}
+
+static void notify_at(duel *all, thrum_time moment, bool locked)
+{
+    while (thrum_now() < moment)
+        continue;
+    if (locked)
+        thrum_lock_acquire(&all->lock);
+    thrum_condition_notify(&all->condition, 1);
+    if (locked)
+        thrum_lock_release(&all->lock);
+}
+
+/** Of two waiters, one whose deadline passes just then, exactly one gets a notification. */
+TEST_LIMIT(condition, a_notification_is_the_next_ones_if_a_deadline_was_first, 60)
+{
+    static duel all;
+    test_thread hasty, patient;
+    test_spawn(&hasty, wait_hastily, &all);
+    test_spawn(&patient, wait_patiently, &all);
+    for (int i = 0; i < DUELS; i++) {
+        await_waiters(&all.condition, 1);
+        int hasty_before = count_of(&all.hasty);
+        all.deadline = thrum_now() + 1000 * (i % 200);
+        CHECK_STATUS(thrum_semaphore_release(&all.next_round, 1), 0);
+        notify_at(&all, all.deadline, i % 2 == 0);
+        CHECK_STATUS(thrum_semaphore_acquire(&all.finished), 0);
+        if (count_of(&all.hasty) > hasty_before) {
+            CHECK_EQ(count_of(&all.patient), i);
+            notify_at(&all, 0, i % 2 == 0);
+        }
+        await_count(&all.patient, i + 1);
+        CHECK_EQ(count_of(&all.patient), i + 1);
+    }
+    test_join(&hasty);
+    test_join(&patient);
+    CHECK_EQ(waiters_on(&all.condition), 0);
+}
+
+/* ---- signals ---- */
+
+TEST(condition, a_signal_does_not_end_a_wait)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 3);
+    for (int i = 0; i < 3; i++)
+        interrupt_sleep(&waiters.threads[i], 50);
+    CHECK_EQ(waiters_on(&all.condition), 3);
+    CHECK_EQ(count_of(&all.woken), 0);
+    for (int i = 0; i < 3; i++) {
+        notify_under_lock(&all, 1);
+        await_count(&all.woken, i + 1);
+        CHECK_EQ(waiters_on(&all.condition), 2 - i);
+    }
+    group_join(&waiters);
+}
+
+TEST(condition, a_signal_does_not_end_a_wait_with_an_rlock)
+{
+    static shared all = {.deadline = THRUM_FOREVER, .depth = 3};
+    test_thread waiter;
+    test_spawn(&waiter, wait_deep, &all);
+    interrupt_sleep(&waiter, 50);
+    CHECK_EQ(waiters_on(&all.condition), 1);
+    CHECK_EQ(count_of(&all.woken), 0);
+    thrum_condition_notify(&all.condition, 1);
+    test_join(&waiter);
+    CHECK_STATUS(all.status[0], 0);
+}
+
+/** Also while it is notified but has not the lock yet. */
+TEST(condition, a_signal_does_not_bring_back_a_waiter_without_its_lock)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 2);
+    thrum_lock_acquire(&all.lock);
+    thrum_condition_notify_all(&all.condition);
+    for (int i = 0; i < 2; i++)
+        interrupt_sleep(&waiters.threads[i], 50);
+    CHECK_EQ(count_of(&all.woken), 0);
+    thrum_lock_release(&all.lock);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 2);
+}
+
+TEST(condition, a_storm_of_signals_does_not_shorten_a_wait)
+{
+    shared all = SHARED_INIT;
+    test_signals storm;
+    test_send_signals(&storm, pthread_self(), SIGUSR1, 50);
+    thrum_lock_acquire(&all.lock);
+    for (int i = 0; i < 10; i++) {
+        thrum_time deadline = thrum_after(0.01);
+        CHECK_STATUS(thrum_condition_wait_until(&all.condition, &all.lock, deadline),
+                     THRUM_ETIMEDOUT);
+        CHECK_GE(thrum_now(), deadline);
+    }
+    thrum_lock_release(&all.lock);
+    CHECK_GT(test_stop_signals(&storm), 0);
+}
+
+/* ---- freeing ---- */
+
+enum { FREED = 1000 };
+
+typedef struct shortlived {
+    thrum_condition condition;
+    thrum_lock lock;
+} shortlived;
+
+static void *wait_and_free(void *arg)
+{
+    shortlived **objects = arg;
+    for (int i = 0; i < FREED; i++) {
+        thrum_lock_acquire(&objects[i]->lock);
+        CHECK_STATUS(thrum_condition_wait(&objects[i]->condition, &objects[i]->lock), 0);
+        thrum_lock_release(&objects[i]->lock);
+        memset(objects[i], 0xff, sizeof *objects[i]);
+        free(objects[i]);
+    }
+    return NULL;
+}
+
+/** The last call of the other thread is a release of the lock, or the notify itself. */
+TEST(condition, may_be_freed_by_the_woken_while_the_waker_returns)
+{
+    static shortlived *objects[FREED];
+    for (int i = 0; i < FREED; i++)
+        objects[i] = calloc(1, sizeof *objects[i]);
+    test_thread freer;
+    test_spawn(&freer, wait_and_free, objects);
+    for (int i = 0; i < FREED; i++) {
+        bool locked = i % 2 == 0;
+        while (waiters_on(&objects[i]->condition) == 0)
+            sched_yield();
+        if (locked)
+            thrum_lock_acquire(&objects[i]->lock);
+        if (i % 4 < 2)
+            thrum_condition_notify(&objects[i]->condition, 1);
+        else
+            thrum_condition_notify_all(&objects[i]->condition);
+        if (locked)
+            thrum_lock_release(&objects[i]->lock);
+    }
+    test_join(&freer);
+}
+
+/* ---- fork ---- */
+
+static void use_in_child(void *arg)
+{
+    shared *all = arg;
+    static group waiters;
+    thrum_condition_notify(&all->condition, 1);
+    notify_all_under_lock(all);
+    CHECK(!thrum_lock_locked(&all->lock));
+    thrum_lock_acquire(&all->lock);
+    CHECK_STATUS(thrum_condition_wait_until(&all->condition, &all->lock, soon()), THRUM_ETIMEDOUT);
+    thrum_lock_release(&all->lock);
+    int size = CHILDREN_START_THREADS ? 3 : 0;
+    all->next_ticket = 0;
+    start_waiters(all, &waiters, size);
+    notify_under_lock(all, 1);
+    await_count(&all->woken, size > 0 ? 1 : 0);
+    CHECK_EQ(waiters_on(&all->condition), size > 0 ? size - 1 : 0);
+    notify_all_under_lock(all);
+    group_join(&waiters);
+    CHECK_EQ(all->woken, size);
+}
+
+TEST(condition, in_a_forked_child_has_none_of_the_parents_waiters)
+{
+    static shared all = SHARED_INIT;
+    static group waiters;
+    start_waiters(&all, &waiters, 3);
+    test_wait_until(is_free, &all.lock);
+    CHECK_EXITED(test_run_child(use_in_child, &all), 0);
+    CHECK_EQ(count_of(&all.woken), 0);
+    CHECK_EQ(waiters_on(&all.condition), 3);
+    notify_all_under_lock(&all);
+    group_join(&waiters);
+    CHECK_EQ(all.woken, 3);
 }
