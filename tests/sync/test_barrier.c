@@ -1,13 +1,31 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /** @file
- *  Barrier: CPython's barrier tests, indices, actions, abort, reset, timeouts, many rounds. */
+ *  Barrier: CPython's barrier tests, indices, actions, abort, reset, timeouts, many rounds,
+ *  signals, freeing and fork. */
 #include "thrum/barrier.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "support.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+
+/** ThreadSanitizer ends a child, forked beside other threads, that starts a thread. */
+#if defined(UNDER_THREAD_SANITIZER)
+#define CHILDREN_START_THREADS 0
+#else
+#define CHILDREN_START_THREADS 1
+#endif
 
 enum { PARTIES = 5 };
 
@@ -524,4 +542,243 @@ TEST(barrier, deadlines_that_race_with_the_last_arrival_break_all_or_none)
         CHECK(all.broken == 0 || all.broken == 3);
         CHECK_EQ(thrum_barrier_is_broken(&all.barrier), all.broken == 3);
     }
+}
+
+TEST(barrier, keeps_errno)
+{
+    thrum_barrier barrier = THRUM_BARRIER(2);
+    errno = 77;
+    CHECK_STATUS(thrum_barrier_wait_until(&barrier, soon()), THRUM_EBROKEN);
+    thrum_barrier_reset(&barrier);
+    thrum_barrier_abort(&barrier);
+    CHECK_EQ(errno, 77);
+}
+
+/* ---- who runs, who sees, who is woken ---- */
+
+typedef struct rounds {
+    thrum_barrier written_all, read_all;
+    pthread_t runner; /* plain, like all below but next_slot: the barriers order its use */
+    int actions;
+    int written[PARTIES];
+    int next_slot;
+} rounds;
+
+static int note_runner(void *arg)
+{
+    rounds *all = arg;
+    all->runner = pthread_self();
+    all->actions++;
+    for (int i = 0; i < PARTIES; i++)
+        CHECK_EQ(all->written[i], all->actions);
+    return 0;
+}
+
+static void *write_and_meet(void *arg)
+{
+    rounds *all = arg;
+    int slot = bump(&all->next_slot) - 1;
+    for (int round = 1; round <= 200; round++) {
+        all->written[slot] = round;
+        int index = thrum_barrier_wait(&all->written_all);
+        CHECK_GE(index, 0);
+        CHECK_EQ(all->actions, round);
+        CHECK_EQ(pthread_equal(all->runner, pthread_self()) != 0, index == PARTIES - 1);
+        for (int i = 0; i < PARTIES; i++)
+            CHECK_EQ(all->written[i], round);
+        CHECK_GE(thrum_barrier_wait(&all->read_all), 0);
+    }
+    return NULL;
+}
+
+TEST(barrier, action_runs_in_the_last_arriver_and_sees_what_all_wrote)
+{
+    static rounds all;
+    static group parties;
+    CHECK_STATUS(thrum_barrier_init(&all.written_all, PARTIES, note_runner, &all), 0);
+    CHECK_STATUS(thrum_barrier_init(&all.read_all, PARTIES, NULL, NULL), 0);
+    group_start(&parties, PARTIES, write_and_meet, &all);
+    group_join(&parties);
+    CHECK_EQ(all.actions, 200);
+}
+
+TEST(barrier, abort_reset_and_a_deadline_each_wake_a_hundred)
+{
+    static shared all;
+    static group parties;
+    for (int way = 0; way < 3; way++) {
+        init(&all, 102, NULL);
+        group_start(&parties, 100, wait_rounds, &all);
+        await_waiters(&all.barrier, 100);
+        CHECK_EQ(thrum_barrier_n_waiting(&all.barrier), 100);
+        if (way == 0)
+            thrum_barrier_abort(&all.barrier);
+        else if (way == 1)
+            thrum_barrier_reset(&all.barrier);
+        else
+            CHECK_STATUS(thrum_barrier_wait_until(&all.barrier, soon()), THRUM_EBROKEN);
+        CHECK_EQ(waiters_on(&all.barrier), 0);
+        group_join(&parties);
+        CHECK_EQ(all.broken, 100);
+        CHECK_EQ(thrum_barrier_is_broken(&all.barrier), way != 1);
+    }
+}
+
+/* ---- signals ---- */
+
+TEST(barrier, a_signal_neither_ends_a_wait_nor_breaks_it)
+{
+    static shared all;
+    static group parties;
+    init(&all, 3, NULL);
+    group_start(&parties, 2, wait_rounds, &all);
+    await_waiters(&all.barrier, 2);
+    for (int i = 0; i < 2; i++)
+        interrupt_sleep(&parties.threads[i], 50);
+    CHECK_EQ(thrum_barrier_n_waiting(&all.barrier), 2);
+    CHECK_EQ(count_of(&all.returned), 0);
+    CHECK(!thrum_barrier_is_broken(&all.barrier));
+    CHECK_EQ(thrum_barrier_wait(&all.barrier), 2);
+    group_join(&parties);
+    CHECK_EQ(all.seen[0], 1);
+    CHECK_EQ(all.seen[1], 1);
+}
+
+TEST(barrier, a_storm_of_signals_does_not_shorten_a_wait)
+{
+    thrum_barrier barrier = THRUM_BARRIER(2);
+    test_signals storm;
+    test_send_signals(&storm, pthread_self(), SIGUSR1, 50);
+    for (int i = 0; i < 10; i++) {
+        thrum_time deadline = thrum_after(0.01);
+        CHECK_STATUS(thrum_barrier_wait_until(&barrier, deadline), THRUM_EBROKEN);
+        CHECK_GE(thrum_now(), deadline);
+        thrum_barrier_reset(&barrier);
+    }
+    CHECK_GT(test_stop_signals(&storm), 0);
+}
+
+TEST(barrier, rounds_are_whole_under_a_storm_of_signals)
+{
+    static shared all;
+    static group parties;
+    test_signals storm;
+    init(&all, PARTIES, NULL);
+    all.rounds = 500;
+    test_send_signals(&storm, pthread_self(), SIGUSR1, 50);
+    group_start(&parties, PARTIES - 1, wait_rounds, &all);
+    wait_rounds(&all);
+    test_stop_signals(&storm);
+    group_join(&parties);
+    for (int i = 0; i < PARTIES; i++)
+        CHECK_EQ(all.seen[i], 500);
+}
+
+/* ---- freeing ---- */
+
+enum { FREED = 1000, FREERS = 3 };
+
+typedef struct shortlived {
+    thrum_barrier *barrier;
+    int left; /* how many have returned from it */
+} shortlived;
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/** Every third one is for one party more than come, and broken by the deadline of the first. */
+static bool is_broken_one(int i)
+{
+    return i % 3 == 2;
+}
+
+static void *meet_and_free(void *arg)
+{
+    shortlived *objects = arg;
+    for (int i = 0; i < FREED; i++) {
+        thrum_time deadline = is_broken_one(i) ? thrum_now() + 20000 : THRUM_FOREVER;
+        int status = thrum_barrier_wait_until(objects[i].barrier, deadline);
+        if (is_broken_one(i))
+            CHECK_STATUS(status, THRUM_EBROKEN);
+        else
+            CHECK_GE(status, 0);
+        if (bump(&objects[i].left) == FREERS) {
+            memset(objects[i].barrier, 0xff, sizeof *objects[i].barrier);
+            free(objects[i].barrier);
+        }
+    }
+    return NULL;
+}
+
+TEST(barrier, may_be_freed_when_the_waits_of_all_parties_have_returned)
+{
+    static shortlived objects[FREED];
+    static group parties;
+    for (int i = 0; i < FREED; i++) {
+        unsigned size = FREERS + (is_broken_one(i) ? 1 : 0);
+        objects[i].barrier = malloc(sizeof *objects[i].barrier);
+        CHECK_STATUS(
+            thrum_barrier_init(objects[i].barrier, size, i % 2 == 0 ? do_nothing : NULL, NULL), 0);
+    }
+    group_start(&parties, FREERS, meet_and_free, objects);
+    group_join(&parties);
+    for (int i = 0; i < FREED; i++)
+        CHECK_EQ(objects[i].left, FREERS);
+}
+
+/* ---- fork ---- */
+
+/** With one more party, the parent's waiters would make a round complete. */
+static void use_in_child(void *arg)
+{
+    shared *all = arg;
+    static group parties;
+    CHECK_EQ(thrum_barrier_n_waiting(&all->barrier), 0);
+    CHECK(!thrum_barrier_is_broken(&all->barrier));
+    CHECK_STATUS(thrum_barrier_wait_until(&all->barrier, soon()), THRUM_EBROKEN);
+    CHECK(thrum_barrier_is_broken(&all->barrier));
+    thrum_barrier_reset(&all->barrier);
+    CHECK(!thrum_barrier_is_broken(&all->barrier));
+    if (CHILDREN_START_THREADS) {
+        unsigned others = thrum_barrier_parties(&all->barrier) - 1;
+        group_start(&parties, (int)others, wait_rounds, all);
+        await_waiters(&all->barrier, (int)others);
+        CHECK_EQ(thrum_barrier_n_waiting(&all->barrier), others);
+        CHECK_EQ(thrum_barrier_wait(&all->barrier), others);
+        group_join(&parties);
+        CHECK_EQ(all->returned, others);
+        CHECK_EQ(all->broken, 0);
+    }
+    thrum_barrier_abort(&all->barrier);
+    CHECK(thrum_barrier_is_broken(&all->barrier));
+}
+
+TEST(barrier, in_a_forked_child_has_none_of_the_parents_waiters)
+{
+    static shared all;
+    static group parties;
+    init(&all, 4, NULL);
+    group_start(&parties, 3, wait_rounds, &all);
+    await_waiters(&all.barrier, 3);
+    CHECK_EXITED(test_run_child(use_in_child, &all), 0);
+    CHECK_EQ(thrum_barrier_n_waiting(&all.barrier), 3);
+    CHECK_EQ(count_of(&all.returned), 0);
+    CHECK_EQ(thrum_barrier_wait(&all.barrier), 3);
+    group_join(&parties);
+    CHECK_EQ(all.broken, 0);
+}
+
+TEST(barrier, a_child_forked_during_the_action_has_a_barrier_that_works)
+{
+    static shared all;
+    static group parties;
+    start_action(&all, &parties);
+    CHECK_EXITED(test_run_child(use_in_child, &all), 0);
+    test_gate_open(&all.gate);
+    group_join(&parties);
+    CHECK_EQ(all.broken, 0);
+    CHECK_EQ(all.returned, 2);
 }
