@@ -183,7 +183,7 @@ void th_wake_list_grant(th_wake_list *list)
         /* pairs: is_granted; the waiter's stack is its own again */
         th_store_rel(&waiter->state, TH_GRANTED);
     }
-    list->first = NULL;
+    list->first = list->last = NULL;
 }
 
 void th_wake_list_resume(const th_wake_list *list)
