@@ -152,7 +152,7 @@ void th_wake_list_take(th_wake_list *list, th_bucket *bucket, th_waiter *waiter,
     th_bucket_remove(bucket, waiter);
     waiter->token = token;
     waiter->next = NULL;
-    waiter->previous = list->first != NULL ? list->last : NULL;
+    waiter->previous = list->last;
     if (list->first == NULL) {
         list->first = list->parent = waiter;
         list->root = waiter->context;
@@ -177,8 +177,7 @@ void th_wake_list_grant(th_wake_list *list)
 {
     /* From the last to the first: a waiter may run, and resume the later ones that it was given, as
      * soon as it is granted; one resumed before its own grant would go back to sleep for good. */
-    for (th_waiter *waiter = list->first != NULL ? list->last : NULL, *previous; waiter != NULL;
-         waiter = previous) {
+    for (th_waiter *waiter = list->last, *previous; waiter != NULL; waiter = previous) {
         previous = waiter->previous;
         /* pairs: is_granted; the waiter's stack is its own again */
         th_store_rel(&waiter->state, TH_GRANTED);
