@@ -3,9 +3,12 @@
  *  Table: queues by address that keep apart, and the wake list that lets many go. */
 #include "park/table.h"
 
+#include <sched.h>
+
 #include <signal.h>
 
 #include "park/park.h"
+#include "platform/atomic.h"
 #include "runner.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -393,6 +396,54 @@ TEST(table, every_one_of_many_is_resumed_once_though_the_waker_resumes_one)
             free_counting_context(contexts[i]);
         }
     }
+}
+
+enum { LONG_LIST = 2000, GRANT_ROUNDS = 50 };
+
+typedef struct long_list {
+    th_waiter waiters[LONG_LIST];
+    int round;
+} long_list;
+
+/** Looks at the last waiter the moment the first is granted. */
+static void *watch_first(void *arg)
+{
+    long_list *list = arg;
+    for (int round = 1; round <= GRANT_ROUNDS; round++) {
+        while (th_load_acq(&list->round) < round)
+            sched_yield();
+        while (th_load_acq(&list->waiters[0].state) != TH_GRANTED)
+            continue;
+        CHECK_EQ(th_load_acq(&list->waiters[LONG_LIST - 1].state), TH_GRANTED);
+        th_store_rel(&list->round, -round);
+    }
+    return NULL;
+}
+
+/** A granted waiter resumes its share at once, so they must have been granted before it: who is
+ *  resumed too early goes back to sleep, and nobody resumes it again. */
+TEST(table, the_first_is_granted_last)
+{
+    static long_list list;
+    test_thread watcher;
+    test_spawn(&watcher, watch_first, &list);
+    for (int round = 1; round <= GRANT_ROUNDS; round++) {
+        th_wake_list wake = {.first = NULL};
+        for (size_t i = 0; i < LONG_LIST; i++) {
+            list.waiters[i] = plain_waiter();
+            append(&list.waiters[i], KEY);
+        }
+        th_bucket *bucket = th_bucket_lock(KEY);
+        for (th_waiter *waiter; (waiter = th_bucket_first(bucket, KEY)) != NULL;)
+            th_wake_list_take(&wake, bucket, waiter, 0);
+        th_store_rel(&list.round, round);
+        sched_yield();
+        th_wake_list_grant(&wake);
+        th_bucket_unlock(bucket);
+        while (th_load_acq(&list.round) != -round)
+            sched_yield();
+    }
+    test_join(&watcher);
 }
 
 /* ---- fork ---- */
