@@ -102,8 +102,7 @@ static void await(thrum_thread *thread)
 {
     /* relaxed: a daemon is made one under this lock */
     thread->is_awaited = thread->kind == TH_KIND_STARTED && th_load_rlx(&thread->daemon) == 0 &&
-                         thread->list == TH_IN_LIVING && thread != th_threads.main &&
-                         !thread->is_in_shutdown;
+                         thread->list == TH_IN_LIVING && thread != th_threads.main;
     th_threads.awaited += thread->is_awaited;
 }
 

@@ -329,6 +329,16 @@ static void look_in_the_storm(void *unused)
     use_everything();
 }
 
+#if CHILDREN_START_THREADS
+
+static bool is_alone(void *unused)
+{
+    (void)unused;
+    return thrum_active_count() == 1;
+}
+
+#endif
+
 /* The allocators of sanitizers do not survive a fork beside threads that allocate. */
 #if !defined(UNDER_THREAD_SANITIZER) && !defined(UNDER_ADDRESS_SANITIZER)
 
@@ -388,12 +398,6 @@ static void *use_lock(void *arg)
         thrum_lock_release(&busy_lock);
     }
     return arg;
-}
-
-static bool is_alone(void *unused)
-{
-    (void)unused;
-    return thrum_active_count() == 1;
 }
 
 TEST_LIMIT(process, a_child_works_wherever_the_other_threads_were, 120)
@@ -550,6 +554,38 @@ static void *fork_and_return(void *arg)
     return NULL;
 }
 
+static void *fork_after_the_gate(void *arg)
+{
+    pid_t *child = arg;
+    test_gate_wait(&gate);
+    *child = fork();
+    return NULL;
+}
+
+static void say_main_name(void *unused)
+{
+    (void)unused;
+    say(thrum_thread_name(thrum_main_thread()));
+}
+
+static void return_without_handles(void *unused)
+{
+    static pid_t child;
+    (void)unused;
+    CHECK_STATUS(thrum_at_shutdown(say_main_name, NULL), 0);
+    thrum_thread *thread = thrum_thread_new(fork_after_the_gate, &child, .name = worker_name);
+    CHECK_STATUS(thrum_thread_start(thread), 0);
+    thrum_thread_free(thread);
+    test_gate_open(&gate);
+    test_wait_until(is_alone, NULL);
+    CHECK_EXITED(wait_for(child), 0);
+}
+
+TEST(process, a_childs_main_thread_is_known_for_ever)
+{
+    expect(return_without_handles, 0, "worker\nMainThread\n");
+}
+
 static void return_from_the_target_of_a_child(void *unused)
 {
     static pid_t child;
@@ -588,6 +624,36 @@ TEST(process, a_child_of_a_thread_or_a_daemon_may_exit)
     test_spawn(&foreign, fork_and_exit, NULL);
     test_join(&foreign);
 }
+
+#if CHILDREN_START_THREADS
+
+static void *shut_down(void *arg)
+{
+    CHECK_STATUS(thrum_shutdown(), 0);
+    return arg;
+}
+
+static void be_shut_down(void *unused)
+{
+    (void)unused;
+    CHECK(thrum_thread_is_daemon(thrum_main_thread()));
+    join_and_free(thrum_spawn(shut_down, NULL, .daemon = THRUM_NOT_DAEMON));
+    thrum_lock_acquire(&lock_of_nobody);
+    thrum_lock_release(&lock_of_nobody);
+}
+
+static void *fork_and_be_shut_down(void *arg)
+{
+    CHECK_EXITED(test_run_child(be_shut_down, NULL), 0);
+    return arg;
+}
+
+TEST(process, a_daemon_that_is_main_in_a_child_is_not_stopped)
+{
+    join_and_free(thrum_spawn(fork_and_be_shut_down, NULL, .daemon = THRUM_DAEMON));
+}
+
+#endif
 
 /* ---- fork while the program ends ---- */
 

@@ -352,10 +352,11 @@ TEST(failure, slots_work_in_any_thread)
     th_failure task = {.has_failed = false};
     CHECK(th_failure_exchange(&task) == NULL);
     thrum_fail(11, "in main");
-    CHECK(th_failure_exchange(NULL) == &task);
-    CHECK(thrum_set_excepthook(note) == NULL);
+    CHECK(thrum_set_excepthook(fail_again) == NULL);
     th_failure_tell(&task);
     CHECK_STR(told.message, "in main");
+    CHECK_STR(th_failure_message(&task), "in main");
+    CHECK(th_failure_exchange(NULL) == &task);
     CHECK_STR(told.name, "MainThread");
     th_failure_clear(&task);
 }

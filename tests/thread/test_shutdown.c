@@ -25,7 +25,8 @@
 #define UNDER_THREAD_SANITIZER 1
 #endif
 
-/** LeakSanitizer does not see what the stack held of a main thread that has gone by pthread_exit. */
+/** LeakSanitizer does not see what the stack held of a main thread that has gone by
+ *  pthread_exit. */
 const char *__lsan_default_options(void);
 const char *__lsan_default_options(void)
 {

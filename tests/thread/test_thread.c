@@ -334,6 +334,31 @@ TEST_LIMIT(thread, a_thousand_live_at_once, 120)
     CHECK_EQ(thrum_active_count(), 1);
 }
 
+static pthread_key_t key;
+static int destructors_run; /* plain: the join orders it */
+
+static void run_destructor(void *unused)
+{
+    (void)unused;
+    test_wait_asleep(getpid());
+    destructors_run++;
+}
+
+static void *set_key(void *arg)
+{
+    pthread_setspecific(key, arg);
+    return NULL;
+}
+
+TEST(thread, join_waits_for_destructors_of_pthread_keys)
+{
+    CHECK_EQ(pthread_key_create(&key, run_destructor), 0);
+    thrum_thread *thread = thrum_spawn(set_key, &key);
+    CHECK_STATUS(thrum_thread_join(thread), 0);
+    CHECK_EQ(destructors_run, 1);
+    thrum_thread_free(thread);
+}
+
 /* ---- handles ---- */
 
 TEST(thread, freeing_an_unstarted_thread_leaves_nothing)
