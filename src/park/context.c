@@ -177,6 +177,11 @@ th_context *th_self(void)
     return bind_or_stop();
 }
 
+bool th_must_stop(const th_context *self)
+{
+    return th_load_rlx(&self->must_stop) != 0; /* relaxed: stopping promises no order */
+}
+
 th_context *th_self_to_release(void)
 {
     return self_context != NULL ? self_context : th_self();
@@ -231,6 +236,10 @@ void th_contexts_after_fork_child(void)
         th_context *context = &chunks[index >> CHUNK_BITS][index & (CHUNK_SIZE - 1)];
         if (context != self_context)
             context->inline_self = NULL;
+        /* relaxed: no other thread exists; the child's end is not the parent's */
+        th_store_rlx(&context->must_stop, 0);
     }
+    if (self_context != NULL) /* relaxed: this thread's own words */
+        th_store_rlx(&thrum_private_self, th_load_rlx(&self_context->self));
     registry_lock.word = 0;
 }

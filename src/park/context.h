@@ -61,7 +61,11 @@ typedef struct th_context {
  *  before. Every slow path of every object begins here. */
 th_context *th_self(void);
 
-/** The same without stopping, for a release: what an abandoned thread holds it gives back first. */
+/** Whether the program has ended for this context, so that its next th_self stops it. Who has been
+ *  granted something gives it back first. */
+bool th_must_stop(const th_context *self);
+
+/** th_self without stopping, for a release: what an abandoned thread holds it gives back first. */
 th_context *th_self_to_release(void);
 
 /** The calling thread's context if it has one, without binding or stopping. Async-signal-safe. */

@@ -13,6 +13,8 @@
  *              ever more rarely. With both sides on one processor that soon ends spinning.
  *  Invariants  A granted waiter resumes those it was given before it returns, whatever woke it. A
  *              permit left over from an earlier wait only makes suspend return early.
+ *  Stopping    th_park does not stop an abandoned thread: it may have been granted something that
+ *              others wait for. Its callers do, once they have passed that on.
  *  Rejected    sched_yield while spinning: it costs a system call and gives way to nobody in
  *              particular. */
 #include "park/park.h"
@@ -120,7 +122,6 @@ bool th_park(th_waiter *waiter, thrum_time deadline)
             waiter->wakes_next[i]->parker.resume(&waiter->wakes_next[i]->parker);
     if (waiter->untimed)
         th_store_rlx(&self->waits_on, 0); /* relaxed: deadlock walks look under the bucket lock */
-    th_self();                            /* an abandoned thread stops here */
     return granted;
 }
 

@@ -67,10 +67,14 @@ static left_operation *left_slot(uint32_t index)
     }
 }
 
+bool th_signal_is_inside(void)
+{
+    return th_load_rlx(&signals.inside) != 0; /* relaxed: this thread's own word */
+}
+
 void th_signal_run(void (*operation)(void *object, uint64_t amount), void *object, uint64_t amount)
 {
-    /* relaxed: this thread's own word */
-    if (th_load_rlx(&signals.inside) == 0) {
+    if (!th_signal_is_inside()) {
         operation(object, amount);
         return;
     }

@@ -21,6 +21,7 @@
 #include "thrum/barrier.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 #include "park/park.h"
 #include "platform/atomic.h"
@@ -75,34 +76,52 @@ static void withdrawn(th_waiter *waiter, th_bucket *bucket)
     th_wake_list_grant(&late->wake);
 }
 
-/** The last of the round, holding the bucket lock: run the action, let the others go. */
+/** A complete round whose action runs: those who wait for its outcome. */
+typedef struct round_of {
+    thrum_barrier *barrier;
+    th_wake_list wake;
+    uint32_t aborts; /**< before the action */
+    bool failed;
+    bool broken;
+} round_of;
+
+/** The action has ended, one way or another: tell the outcome. */
+static void end_round(void *arg)
+{
+    round_of *round = arg;
+    thrum_barrier *barrier = round->barrier;
+    th_wake_list next_round = {.first = NULL};
+    th_bucket *bucket = th_bucket_lock((uintptr_t)barrier);
+    round->broken = round->failed || barrier->aborts != round->aborts;
+    if (round->broken)
+        th_wake_list_set_token(&round->wake, TOLD_BROKEN);
+    if (round->failed) {
+        take_all(barrier, bucket, &next_round, TOLD_BROKEN);
+        set_state(barrier, BROKEN);
+    }
+    th_wake_list_grant(&next_round);
+    th_wake_list_grant(&round->wake);
+    th_bucket_unlock(bucket);
+    th_wake_list_resume(&next_round);
+    th_wake_list_resume(&round->wake);
+}
+
+/** The last of the round, holding the bucket lock: run the action, let the others go. An action that
+ *  leaves by pthread_exit or cancellation has failed. */
 static int complete(thrum_barrier *barrier, th_bucket *bucket, int index)
 {
-    th_wake_list wake = {.first = NULL};
-    bool broken = false;
-    take_all(barrier, bucket, &wake, TOLD_COMPLETE);
-    if (barrier->action != NULL) {
-        uint32_t aborts = barrier->aborts;
-        th_bucket_unlock(bucket);
-        bool failed = barrier->action(barrier->arg) != 0;
-        bucket = th_bucket_lock((uintptr_t)barrier);
-        broken = failed || barrier->aborts != aborts;
-        if (broken)
-            th_wake_list_set_token(&wake, TOLD_BROKEN);
-        if (failed) {
-            th_wake_list next_round = {.first = NULL};
-            take_all(barrier, bucket, &next_round, TOLD_BROKEN);
-            set_state(barrier, BROKEN);
-            th_wake_list_grant(&next_round);
-            th_bucket_unlock(bucket);
-            th_wake_list_resume(&next_round);
-            bucket = th_bucket_lock((uintptr_t)barrier);
-        }
-    }
-    th_wake_list_grant(&wake);
+    round_of round = {barrier, {.first = NULL}, barrier->aborts, false, false};
+    take_all(barrier, bucket, &round.wake, TOLD_COMPLETE);
     th_bucket_unlock(bucket);
-    th_wake_list_resume(&wake);
-    return broken ? THRUM_EBROKEN : index;
+    if (barrier->action != NULL) {
+        round.failed = true;
+        pthread_cleanup_push(end_round, &round);
+        bool failed = barrier->action(barrier->arg) != 0;
+        round.failed = failed;
+        pthread_cleanup_pop(0);
+    }
+    end_round(&round);
+    return round.broken ? THRUM_EBROKEN : index;
 }
 
 /** Under the bucket lock: how many wait. In a forked child the parent's threads are counted but not
@@ -130,10 +149,10 @@ int thrum_barrier_wait_until(thrum_barrier *barrier, thrum_time deadline)
     set_arrived(barrier, index + 1);
     th_bucket_append(bucket, &caller.waiter, (uintptr_t)barrier);
     th_bucket_unlock(bucket);
-    if (th_park(&caller.waiter, deadline))
-        return caller.waiter.token == TOLD_COMPLETE ? (int)index : THRUM_EBROKEN;
+    bool granted = th_park(&caller.waiter, deadline);
     th_wake_list_resume(&caller.wake);
-    return THRUM_EBROKEN;
+    th_self(); /* an abandoned thread stops here */
+    return granted && caller.waiter.token == TOLD_COMPLETE ? (int)index : THRUM_EBROKEN;
 }
 
 int thrum_barrier_wait(thrum_barrier *barrier)

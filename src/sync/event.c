@@ -28,10 +28,8 @@ enum { SET = 1, WAITERS = 2 };
 
 extern inline bool thrum_event_is_set(const thrum_event *event);
 
-static void set_and_wake(void *object, uint64_t unused)
+static void set_and_wake(thrum_event *event)
 {
-    (void)unused;
-    thrum_event *event = object;
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)event;
     th_bucket *bucket = th_bucket_lock(key);
@@ -43,28 +41,43 @@ static void set_and_wake(void *object, uint64_t unused)
     th_wake_list_resume(&wake);
 }
 
+static void set(void *object, uint64_t unused)
+{
+    (void)unused;
+    thrum_event *event = object;
+    uint32_t state = th_load_rlx(&event->state); /* relaxed: the CAS looks again */
+    while ((state & WAITERS) == 0) {
+        /* pairs: thrum_event_is_set, mark_waiting; also when it is set already */
+        if (th_cas_rel(&event->state, &state, SET))
+            return;
+    }
+    set_and_wake(event);
+}
+
 void thrum_event_set(thrum_event *event)
 {
     if (event == NULL) {
         th_misuse(event, TH_CALLER, "set of an event that is NULL");
         return;
     }
-    uint32_t state = th_load_rlx(&event->state); /* relaxed: the CAS looks again */
-    while ((state & WAITERS) == 0) {
-        /* pairs: thrum_event_is_set, thrum_event_wait_until; also when it is set already */
-        if (th_cas_rel(&event->state, &state, SET))
-            return;
-    }
-    th_signal_run(set_and_wake, event, 0);
+    th_signal_run(set, event, 0);
 }
 
+static void clear(void *object, uint64_t unused)
+{
+    (void)unused;
+    thrum_event *event = object;
+    th_and_rlx(&event->state, ~(uint32_t)SET); /* relaxed: a clear publishes nothing */
+}
+
+/** In a handler it is put off behind a set that has been. */
 void thrum_event_clear(thrum_event *event)
 {
     if (event == NULL) {
         th_misuse(event, TH_CALLER, "clear of an event that is NULL");
         return;
     }
-    th_and_rlx(&event->state, ~(uint32_t)SET); /* relaxed: a clear publishes nothing */
+    th_signal_run(clear, event, 0);
 }
 
 static void withdrawn(th_waiter *waiter, th_bucket *bucket)
@@ -103,7 +116,9 @@ int thrum_event_wait_until(thrum_event *event, thrum_time deadline)
     if (waiting)
         th_bucket_append(bucket, &waiter, (uintptr_t)event);
     th_bucket_unlock(bucket);
-    return !waiting || th_park(&waiter, deadline) ? 0 : THRUM_ETIMEDOUT;
+    bool is_set = !waiting || th_park(&waiter, deadline);
+    th_self(); /* an abandoned thread stops here */
+    return is_set ? 0 : THRUM_ETIMEDOUT;
 }
 
 int thrum_event_wait(thrum_event *event)

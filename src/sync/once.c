@@ -82,6 +82,7 @@ static void wait_for_run(thrum_once *once, th_context *self, uint32_t owner)
         return;
     th_announce_wait(&waiter);
     th_park(&waiter, THRUM_FOREVER);
+    th_self(); /* an abandoned thread stops here */
 }
 
 void thrum_once_run_slow(thrum_once *once, void (*fn)(void *), void *arg)

@@ -153,6 +153,16 @@ static void note_site(const th_ownable *lock, const char *site)
     th_store_rlx(lock->site, site); /* relaxed: a note for reports */
 }
 
+/** An abandoned thread does not stop with a lock that it was granted while it waited. */
+static void stop_if_abandoned(const th_ownable *lock, const th_context *self, bool owned)
+{
+    if (!th_must_stop(self))
+        return;
+    if (owned)
+        th_ownable_release(lock, self);
+    th_self();
+}
+
 int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *site,
                        thrum_time deadline)
 {
@@ -165,6 +175,7 @@ int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *sit
     }
     if (status == 0)
         note_site(lock, site);
+    stop_if_abandoned(lock, self, status == 0);
     return status;
 }
 
@@ -175,6 +186,7 @@ void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *
     if (token != TH_OWNED && !spin(lock, self, woken))
         wait_for(lock, self, site, THRUM_FOREVER, woken);
     note_site(lock, site);
+    stop_if_abandoned(lock, self, true);
 }
 
 bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket)

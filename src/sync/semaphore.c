@@ -90,7 +90,12 @@ int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_time deadlin
     if (!taken)
         th_bucket_append(bucket, &waiter, (uintptr_t)semaphore);
     th_bucket_unlock(bucket);
-    return taken || th_park(&waiter, deadline) ? 0 : THRUM_ETIMEDOUT;
+    if (!taken)
+        taken = th_park(&waiter, deadline);
+    if (taken && th_must_stop(self))
+        thrum_semaphore_release(semaphore, 1);
+    th_self(); /* an abandoned thread stops here */
+    return taken ? 0 : THRUM_ETIMEDOUT;
 }
 
 int thrum_semaphore_acquire(thrum_semaphore *semaphore)
@@ -127,15 +132,14 @@ static int add(thrum_semaphore *semaphore, uint64_t n)
     return 1;
 }
 
-/** Give `n` permits with somebody queued. The bound has been checked by the caller; a handler's
- *  release that was put off and no longer fits is dropped, as if refused. */
-static void give(void *object, uint64_t n)
+/** Give `n` permits with somebody queued, or who was: 0 or THRUM_EOVERFLOW. */
+static int give(thrum_semaphore *semaphore, uint64_t n)
 {
-    thrum_semaphore *semaphore = object;
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)semaphore;
     th_bucket *bucket = th_bucket_lock(key);
-    if (add(semaphore, n) == 0) {
+    int added = add(semaphore, n);
+    if (added == 0) {
         th_waiter *waiter = th_bucket_first(bucket, key);
         for (; waiter != NULL && n > 0; waiter = th_bucket_first(bucket, key), n--)
             th_wake_list_take(&wake, bucket, waiter, 0);
@@ -145,6 +149,13 @@ static void give(void *object, uint64_t n)
     }
     th_bucket_unlock(bucket);
     th_wake_list_resume(&wake);
+    return added < 0 ? added : 0;
+}
+
+/** A handler's release that was put off; if it no longer fits there is nobody left to tell. */
+static void give_later(void *object, uint64_t n)
+{
+    (void)give(object, n);
 }
 
 int thrum_semaphore_release(thrum_semaphore *semaphore, unsigned n)
@@ -152,9 +163,12 @@ int thrum_semaphore_release(thrum_semaphore *semaphore, unsigned n)
     if (semaphore == NULL || n == 0)
         return THRUM_EINVAL;
     int added = add(semaphore, n);
-    if (added == 0)
-        th_signal_run(give, semaphore, n);
-    return added < 0 ? added : 0;
+    if (added != 0)
+        return added < 0 ? added : 0;
+    if (!th_signal_is_inside())
+        return give(semaphore, n);
+    th_signal_run(give_later, semaphore, n);
+    return 0;
 }
 
 unsigned thrum_semaphore_value(const thrum_semaphore *semaphore)
