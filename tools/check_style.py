@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Style: functions of at most 70 lines, files of at most 600 (a test, one case after the other, of
-1200), lines of at most 100 columns and without tabs or blanks at the end, a licence in the first line, no postponed work."""
+1200), lines of at most 100 columns and without tabs or blanks at the end, a licence in the first
+line, no postponed work."""
 
 import re
 

@@ -10,6 +10,7 @@ flags="-I$root/include -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -W
 checked=0
 
 check() { # COMPILER LANGUAGE STANDARD FILE
+    # shellcheck disable=SC2086 # lists of options
     if ! "$1" -x "$2" -std="$3" $flags ${5:-} "$4"; then
         echo "FAILED: $4 as $3 with $1" >&2
         exit 1
