@@ -45,7 +45,6 @@ for name in 'with space' ' lead' 'trail ' '-dash' '*star' 'a"quote' "a'quote" 'b
     printf '%s' "$name" > "tree/names/$name"
 done
 newline=$(printf 'new\nline') tab=$(printf 'a\ttab') latin=$(printf 'latin\351')
-# shellcheck disable=SC1003 # a name that ends in a backslash and a newline
 for name in "$newline" "$tab" "$latin" 'both\'"$newline"; do
     printf '%s' "$name" > "tree/names/$name"
 done
@@ -152,7 +151,6 @@ if [ -w /dev/full ]; then
 fi
 
 # No threads to be had: the walk hashes by itself. (Root is not limited.)
-# shellcheck disable=SC3045 # where there is no -u, nothing is tried
 (ulimit -u 1 2> /dev/null && "$hash_tree" tree > out 2> err) && as_sha256sum tree
 
 [ $failures -eq 0 ]
