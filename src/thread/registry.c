@@ -314,14 +314,17 @@ void th_registry_leave(thrum_thread *thread)
         thrum_event_set(&th_threads.nobody_awaited);
 }
 
-/** Take the record off the list of the ended; true if the caller is to collect its OS thread. */
-static bool take_ended(thrum_thread *thread, pthread_t *ret_os_thread)
+/** Take the record off the list of the ended; true if the caller is to collect its OS thread, and
+ *  to drop the reference that was held for that, if `*ret_held`. */
+static bool take_ended(thrum_thread *thread, pthread_t *ret_os_thread, bool *ret_held)
 {
     th_rawlock_acquire(&th_threads.lock);
     bool taken = thread->list == TH_IN_ENDED;
+    *ret_held = taken && thread->is_held_for_collection;
     if (taken) {
         unlink_thread(thread);
         thread->has_os_thread = false;
+        thread->is_held_for_collection = false;
         *ret_os_thread = thread->os_thread;
     }
     th_rawlock_release(&th_threads.lock);
@@ -331,7 +334,8 @@ static bool take_ended(thrum_thread *thread, pthread_t *ret_os_thread)
 static void destroy(thrum_thread *thread)
 {
     pthread_t os_thread;
-    if (take_ended(thread, &os_thread))
+    bool held; /* never: that is a reference, and there is none left */
+    if (take_ended(thread, &os_thread, &held))
         th_thread_detach(os_thread);
     th_record_free(thread);
 }
@@ -367,8 +371,12 @@ static void reap(pthread_t os_thread)
 void th_registry_collect(thrum_thread *thread)
 {
     pthread_t os_thread;
-    if (take_ended(thread, &os_thread))
-        reap(os_thread);
+    bool held;
+    if (!take_ended(thread, &os_thread, &held))
+        return;
+    reap(os_thread);
+    if (held)
+        th_registry_drop(thread);
 }
 
 /** Take the longest ended; false: there is none. */
