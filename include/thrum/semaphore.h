@@ -68,7 +68,8 @@ THRUM_API int thrum_semaphore_acquire(thrum_semaphore *semaphore);
 THRUM_API bool thrum_semaphore_try_acquire(thrum_semaphore *semaphore);
 
 /** Give `n` permits, all or none. Async-signal-safe; a handler that has interrupted its own thread
- *  inside a thrum call gives them as soon as that call lets it, before the call returns. A woken thread may free the semaphore while
+ *  inside a thrum call gives them as soon as that call lets it, before the call returns. A woken
+ *  thread may free the semaphore while
  *  this call is still returning.
  *  @param semaphore  any initialised semaphore
  *  @param n          how many permits

@@ -190,7 +190,8 @@ TEST(local, variables_that_come_and_go_cost_no_more_and_more_memory)
 TEST(local, no_memory_keeps_the_old_value)
 {
     static int value;
-    TEST_SWEEP_ALLOCATIONS {
+    TEST_SWEEP_ALLOCATIONS
+    {
         int status = thrum_local_set(&plain, &value);
         CHECK_STATUS(status, test_failures_injected() > 0 ? THRUM_ENOMEM : 0);
         test_fail_allocation(0);
@@ -203,7 +204,8 @@ TEST(local, no_memory_keeps_the_old_value)
 
 TEST(local, no_memory_to_keep_a_created_value_destroys_it)
 {
-    TEST_SWEEP_ALLOCATIONS {
+    TEST_SWEEP_ALLOCATIONS
+    {
         int *value = thrum_local_get(&number);
         CHECK((value == NULL) == (test_failures_injected() > 0));
         CHECK_EQ(created - destroyed, value != NULL);

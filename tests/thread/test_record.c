@@ -43,7 +43,8 @@ TEST(record, copies_names_of_any_length)
 
 TEST(record, no_memory_gives_no_record_and_no_number)
 {
-    TEST_SWEEP_ALLOCATIONS {
+    TEST_SWEEP_ALLOCATIONS
+    {
         thrum_thread *thread = th_record_new(text_of_32, "Thread");
         CHECK((thread == NULL) == (test_failures_injected() > 0));
         if (thread != NULL)

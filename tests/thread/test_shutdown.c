@@ -180,8 +180,8 @@ static void collect_all(void *unused)
     (void)unused;
     int before = test_count_threads();
     for (int i = 0; i < 20; i++) {
-        thrum_thread *thread = thrum_spawn(i < 10 ? speak_last : block_for_ever, NULL, .daemon =
-                                           i < 10 ? THRUM_NOT_DAEMON : THRUM_DAEMON);
+        thrum_thread *thread = thrum_spawn(i < 10 ? speak_last : block_for_ever, NULL,
+                                           .daemon = i < 10 ? THRUM_NOT_DAEMON : THRUM_DAEMON);
         if (i % 2 == 0)
             thrum_thread_free(thread);
     }
@@ -367,7 +367,7 @@ static void call_back(void *unused)
 {
     (void)unused;
     register_line("first");
-    CHECK_STATUS(thrum_at_shutdown(register_more, (void *)(uintptr_t)"second"), 0);
+    CHECK_STATUS(thrum_at_shutdown(register_more, (void *)(uintptr_t) "second"), 0);
     register_line("third");
 }
 
@@ -456,7 +456,8 @@ TEST(shutdown, bad_callbacks_are_refused)
     static int calls;
     CHECK_STATUS(thrum_at_shutdown(NULL, NULL), THRUM_EINVAL);
     test_allow_allocations(1);
-    TEST_SWEEP_ALLOCATIONS {
+    TEST_SWEEP_ALLOCATIONS
+    {
         int status = thrum_at_shutdown(count_call, &calls);
         CHECK_STATUS(status, test_failures_injected() > 0 ? THRUM_ENOMEM : 0);
         if (status == 0)
@@ -722,7 +723,7 @@ static thrum_local said_local = THRUM_LOCAL(NULL, say_destroyed);
 static void leave_a_value(void *unused)
 {
     (void)unused;
-    CHECK_STATUS(thrum_local_set(&said_local, (void *)(uintptr_t)"value"), 0);
+    CHECK_STATUS(thrum_local_set(&said_local, (void *)(uintptr_t) "value"), 0);
     register_line("callback");
     thrum_thread_free(thrum_spawn(speak_last, NULL));
     CHECK_STATUS(thrum_shutdown(), 0);

@@ -448,7 +448,8 @@ TEST(thread, no_more_threads_is_an_answer_and_start_may_be_tried_again)
 
 TEST(thread, a_failing_spawn_leaves_nothing)
 {
-    TEST_SWEEP_THREADS {
+    TEST_SWEEP_THREADS
+    {
         thrum_thread *thread = thrum_spawn(return_arg, NULL);
         CHECK((thread == NULL) == (test_failures_injected() > 0));
         if (thread != NULL)
@@ -459,13 +460,15 @@ TEST(thread, a_failing_spawn_leaves_nothing)
 
 TEST(thread, no_memory_is_an_answer_of_new_and_spawn)
 {
-    TEST_SWEEP_ALLOCATIONS {
-        thrum_thread *thread = thrum_thread_new(return_arg, NULL, .name =
-                                                "a name that does not fit into the record");
+    TEST_SWEEP_ALLOCATIONS
+    {
+        thrum_thread *thread =
+            thrum_thread_new(return_arg, NULL, .name = "a name that does not fit into the record");
         CHECK((thread == NULL) == (test_failures_injected() > 0));
         thrum_thread_free(thread);
     }
-    TEST_SWEEP_ALLOCATIONS {
+    TEST_SWEEP_ALLOCATIONS
+    {
         thrum_thread *thread = thrum_spawn(return_arg, NULL);
         CHECK((thread == NULL) == (test_failures_injected() > 0));
         if (thread != NULL)
