@@ -106,8 +106,8 @@ static void end_round(void *arg)
     th_wake_list_resume(&round->wake);
 }
 
-/** The last of the round, holding the bucket lock: run the action, let the others go. An action that leaves
- *  by pthread_exit or cancellation has failed. */
+/** The last of the round, holding the bucket lock: run the action, let the others go.
+ *  An action that leaves by pthread_exit or cancellation has failed. */
 static int complete(thrum_barrier *barrier, th_bucket *bucket, int index)
 {
     round_of round = {barrier, {.first = NULL}, barrier->aborts, false, false};
