@@ -439,7 +439,8 @@ TEST(local, a_first_use_by_many_threads_gives_one_key)
     test_gate_open(&gate);
     for (size_t i = 0; i < LENGTH(users); i++) {
         CHECK_STATUS(thrum_thread_join(users[i]), 0);
-        CHECK_EQ((uintptr_t)thrum_thread_result(users[i]), fresh.key);
+        CHECK_EQ((uintptr_t)thrum_thread_result(users[i]),
+                 __atomic_load_n(&fresh.key, __ATOMIC_RELAXED));
         thrum_thread_free(users[i]);
     }
 }
