@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** @file
  *  Interrupted: a signal handler sets an event or releases a semaphore after every single machine
- *  instruction of a wait or a wake of its own thread. Where instructions can be stepped, that is. */
+ *  instruction of a wait or a wake of its own thread, where instructions can be stepped. */
 #include <signal.h>
 #include <ucontext.h>
 

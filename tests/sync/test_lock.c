@@ -274,7 +274,7 @@ static void *acquire_until(void *arg)
         bump(&wait->all->acquired);
         thrum_lock_release(&wait->all->lock);
     }
-    wait->all->status = status;
+    set_count_of(&wait->all->status, status);
     return NULL;
 }
 
