@@ -3,10 +3,10 @@
 # Every public header compiles alone and twice, as C11, C17 and C++17, with every compiler here, and
 # the option macros work in both languages.
 set -eu
-root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-flags="-I$root/include -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -fsyntax-only"
+flags="-Iinclude -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -fsyntax-only"
 checked=0
 
 check() { # COMPILER LANGUAGE STANDARD FILE
@@ -24,8 +24,8 @@ compilers() {
     done
 }
 
-for header in "$root"/include/thrum.h "$root"/include/thrum/*.h; do
-    name=${header#"$root"/include/}
+for header in include/thrum.h include/thrum/*.h; do
+    name=${header#include/}
     printf '#include <%s>\n#include <%s>\n' "$name" "$name" >"$work/one.c"
     for cc in $(compilers gcc clang); do
         check "$cc" c c11 "$work/one.c"
