@@ -32,6 +32,7 @@
 #define BUCKETS (1u << BUCKET_BITS)
 
 static th_bucket buckets[BUCKETS];
+static uint32_t generation; /**< written in a forked child before it has other threads */
 
 /* ---- buckets ---- */
 
@@ -200,8 +201,14 @@ void th_table_before_fork(void)
         th_rawlock_acquire(&buckets[i].lock);
 }
 
+uint32_t th_table_generation(void)
+{
+    return generation;
+}
+
 void th_table_after_fork(bool child)
 {
+    generation += child;
     for (uint32_t i = 0; i < BUCKETS; i++) {
         if (child)
             buckets[i] = (th_bucket){.first = NULL};

@@ -104,4 +104,8 @@ void th_bucket_remove(th_bucket *bucket, th_waiter *waiter);
 void th_table_before_fork(void);
 void th_table_after_fork(bool child);
 
+/** How many forks lie between the first process and this one: waiters taken out of their queues in
+ *  another generation are on stacks that are gone. */
+uint32_t th_table_generation(void);
+
 #endif

@@ -80,7 +80,8 @@ static void withdrawn(th_waiter *waiter, th_bucket *bucket)
 typedef struct round_of {
     thrum_barrier *barrier;
     th_wake_list wake;
-    uint32_t aborts; /**< before the action */
+    uint32_t aborts;     /**< before the action */
+    uint32_t generation; /**< of the process, before the action */
     bool failed;
     bool broken;
 } round_of;
@@ -92,6 +93,8 @@ static void end_round(void *arg)
     thrum_barrier *barrier = round->barrier;
     th_wake_list next_round = {.first = NULL};
     th_bucket *bucket = th_bucket_lock((uintptr_t)barrier);
+    if (round->generation != th_table_generation()) /* the action forked: the others are not here */
+        round->wake = (th_wake_list){.first = NULL};
     round->broken = round->failed || barrier->aborts != round->aborts;
     if (round->broken)
         th_wake_list_set_token(&round->wake, TOLD_BROKEN);
@@ -110,7 +113,8 @@ static void end_round(void *arg)
  *  An action that leaves by pthread_exit or cancellation has failed. */
 static int complete(thrum_barrier *barrier, th_bucket *bucket, int index)
 {
-    round_of round = {barrier, {.first = NULL}, barrier->aborts, false, false};
+    round_of round = {barrier, {.first = NULL}, barrier->aborts, th_table_generation(), false,
+                      false};
     take_all(barrier, bucket, &round.wake, TOLD_COMPLETE);
     th_bucket_unlock(bucket);
     if (barrier->action != NULL) {

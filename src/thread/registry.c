@@ -469,7 +469,12 @@ size_t thrum_enumerate(thrum_thread **buffer, size_t capacity)
     if (count > 0)
         return count;
     /* main has gone by pthread_exit and nobody is known: the caller becomes known, if it can */
-    return th_registry_self()->is_static ? 1 : store_living(buffer, capacity);
+    thrum_thread *self = th_registry_self();
+    if (!self->is_static)
+        return store_living(buffer, capacity);
+    if (buffer != NULL && capacity > 0)
+        buffer[0] = self; /* lives for ever: freeing the handle does nothing */
+    return 1;
 }
 
 size_t thrum_active_count(void)

@@ -106,11 +106,14 @@ static void run_callbacks(void)
 
 /* ---- the end ---- */
 
+/** Under the registry's lock. Who is itself ending the program goes on, to return or to exit. */
 static bool is_abandoned(void *record)
 {
     const thrum_thread *thread = record;
     if (thread == NULL)
         return true;
+    if (thread->is_in_shutdown)
+        return false;
     /* relaxed: it does not change once a thread runs */
     return thread != th_threads.main && th_load_rlx(&thread->daemon) != 0;
 }
@@ -176,9 +179,16 @@ static void finish_first(void)
     thrum_event_set(&has_ended);
 }
 
+/** The caller's own record, which says that it must not be stopped; NULL: no memory for one. */
+static thrum_thread *own_record(void)
+{
+    thrum_thread *self = th_registry_self();
+    return self->is_static && self != th_threads.main ? NULL : self;
+}
+
 static int shut_down(bool at_exit)
 {
-    thrum_thread *self = th_registry_self_or_null();
+    thrum_thread *self = own_record();
     caller_role role = role_of_caller(th_self()->self);
     if (role == INSIDE)
         return THRUM_ESTATE;

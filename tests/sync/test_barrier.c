@@ -2,6 +2,8 @@
 /** @file
  *  Barrier: CPython's barrier tests, indices, actions, abort, reset, timeouts, many rounds,
  *  signals, freeing and fork. */
+#include <unistd.h>
+
 #include "thrum/barrier.h"
 
 #include <errno.h>
@@ -781,4 +783,36 @@ TEST(barrier, a_child_forked_during_the_action_has_a_barrier_that_works)
     group_join(&parties);
     CHECK_EQ(all.broken, 0);
     CHECK_EQ(all.returned, 2);
+}
+
+/** The action forks; in the child, too, the round ends, for the only thread that is there. */
+static int fork_in_action(void *arg)
+{
+    *(pid_t *)arg = fork();
+    return 0;
+}
+
+static void wait_with_a_forking_action(void *unused)
+{
+    (void)unused;
+    static pid_t child;
+    static shared all;
+    static group parties;
+    init(&all, 3, NULL);
+    CHECK_EQ(thrum_barrier_init(&all.barrier, 3, fork_in_action, &child), 0);
+    group_start(&parties, 2, wait_rounds, &all);
+    await_waiters(&all.barrier, 2);
+    CHECK_EQ(thrum_barrier_wait(&all.barrier), 2);
+    CHECK_EQ(thrum_barrier_n_waiting(&all.barrier), 0);
+    if (child == 0)
+        _exit(7);
+    group_join(&parties);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EXITED(status, 7);
+}
+
+TEST(barrier, ends_its_round_in_a_child_that_the_action_forked)
+{
+    CHECK_EXITED(test_run_child(wait_with_a_forking_action, NULL), 0);
 }

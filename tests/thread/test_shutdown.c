@@ -783,3 +783,73 @@ TEST(shutdown, without_threads_is_nothing)
     CHECK_STATUS(thrum_shutdown(), 0);
     CHECK_STATUS(thrum_shutdown(), 0);
 }
+
+/* ---- several who end the program ---- */
+
+static test_gate worker_gate = TEST_GATE_INIT;
+
+static void *wait_at_gate(void *arg)
+{
+    test_gate_wait(&worker_gate);
+    return arg;
+}
+
+/** Open the gate when the thread with that number sleeps, as it then waits for the worker. */
+static void *open_gate_once_asleep(void *arg)
+{
+    test_wait_asleep(*(pid_t *)arg);
+    test_gate_open(&worker_gate);
+    return NULL;
+}
+
+static void *exit_with_3(void *unused)
+{
+    (void)unused;
+    exit(3);
+}
+
+static void end_while_a_foreign_thread_exits(void *unused)
+{
+    (void)unused;
+    test_thread opener, foreign;
+    thrum_thread *worker = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_NOT_DAEMON);
+    CHECK(worker != NULL);
+    test_spawn(&foreign, exit_with_3, NULL);
+    test_wait_asleep(foreign.tid); /* it has begun the end, and waits for the worker */
+    test_spawn(&opener, open_gate_once_asleep, &(pid_t){test_thread_id()});
+    CHECK_STATUS(thrum_shutdown(), 0);
+    for (;;)
+        pause(); /* the other thread's exit must come through */
+}
+
+TEST(shutdown, of_one_thread_lets_the_exit_of_another_come_through)
+{
+    CHECK_EXITED(test_run_child(end_while_a_foreign_thread_exits, NULL), 3);
+}
+
+static void *shut_down_first(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(thrum_shutdown(), 0);
+    return NULL;
+}
+
+static void exit_while_another_shuts_down(void *unused)
+{
+    (void)unused;
+    test_thread first, second, opener;
+    thrum_thread *worker = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_NOT_DAEMON);
+    CHECK(worker != NULL);
+    test_spawn(&first, shut_down_first, NULL);
+    test_wait_asleep(first.tid);
+    test_spawn(&second, exit_with_3, NULL);
+    test_wait_asleep(second.tid);
+    test_spawn(&opener, open_gate_once_asleep, &(pid_t){second.tid});
+    for (;;)
+        pause();
+}
+
+TEST(shutdown, is_finished_by_a_foreign_thread_that_exits_later)
+{
+    CHECK_EXITED(test_run_child(exit_while_another_shuts_down, NULL), 3);
+}
