@@ -815,8 +815,10 @@ static void end_while_a_foreign_thread_exits(void *unused)
     thrum_thread *worker = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_NOT_DAEMON);
     CHECK(worker != NULL);
     test_spawn(&foreign, exit_with_3, NULL);
+    pthread_detach(foreign.handle);
     test_wait_asleep(foreign.tid); /* it has begun the end, and waits for the worker */
     test_spawn(&opener, open_gate_once_asleep, &(pid_t){test_thread_id()});
+    pthread_detach(opener.handle);
     CHECK_STATUS(thrum_shutdown(), 0);
     for (;;)
         pause(); /* the other thread's exit must come through */
@@ -841,10 +843,13 @@ static void exit_while_another_shuts_down(void *unused)
     thrum_thread *worker = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_NOT_DAEMON);
     CHECK(worker != NULL);
     test_spawn(&first, shut_down_first, NULL);
+    pthread_detach(first.handle);
     test_wait_asleep(first.tid);
     test_spawn(&second, exit_with_3, NULL);
+    pthread_detach(second.handle);
     test_wait_asleep(second.tid);
     test_spawn(&opener, open_gate_once_asleep, &(pid_t){second.tid});
+    pthread_detach(opener.handle);
     for (;;)
         pause();
 }
