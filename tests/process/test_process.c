@@ -315,9 +315,10 @@ TEST(process, waiters_of_the_parent_do_not_wait_in_the_child)
     thrum_event_set(&event);
     CHECK_STATUS(thrum_semaphore_release(&semaphore, 1), 0);
     thrum_condition_notify_all(&condition);
-    end_other();
+    test_gate_open(&gate);
     for (size_t i = 0; i < LENGTH(waiters); i++)
         join_and_free(waiters[i]);
+    join_and_free(other); /* after its other joiner has returned */
 }
 
 static thrum_lock busy_lock;
