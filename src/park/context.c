@@ -64,6 +64,20 @@ static void futex_resume(th_parker *parker)
         th_futex_wake(&parker->permit);
 }
 
+void th_context_install_parker(th_context *context, void (*suspend)(th_parker *, thrum_time),
+                               void (*resume)(th_parker *))
+{
+    context->parker.suspend = suspend;
+    /* relaxed: what it points to is constant; a late waker may call the one before */
+    th_store_rlx(&context->parker.resume, resume);
+}
+
+void th_context_resume(th_context *context)
+{
+    /* relaxed: see th_context_install_parker */
+    th_load_rlx(&context->parker.resume)(&context->parker);
+}
+
 /** Under the registry's lock: map one more context, or NULL. */
 static th_context *make_context(void)
 {
@@ -102,8 +116,7 @@ th_context *th_context_new(void)
     if (context == NULL)
         return NULL;
     context->next_free = NULL;
-    context->parker.suspend = futex_suspend;
-    context->parker.resume = futex_resume;
+    th_context_install_parker(context, futex_suspend, futex_resume);
     context->spin_pauses = th_has_many_cpus() ? th_pauses_per_us() * 2 : 0;
     context->spin_skips = 0;
     context->spin_retry = 1;

@@ -17,7 +17,8 @@
 typedef struct th_parker {
     /** Consume a permit, waiting for one until `deadline` at most. May return early. */
     void (*suspend)(struct th_parker *parker, thrum_time deadline);
-    /** Give a permit, waking the context if it is suspended. Async-signal-safe. */
+    /** Give a permit, waking the context if it is suspended. Async-signal-safe. Atomic, since a
+     *  late wake-up may read it while the context begins its next use. */
     void (*resume)(struct th_parker *parker);
     /** Of the futex parker. Card: 0 no permit; 1 a permit; 2 no permit and suspended. The context
      *  itself moves 1 to 0 and 0 to 2 to 0, resumers swap in 1. */
@@ -73,6 +74,11 @@ th_context *th_self_or_null(void);
 
 /** A context for a thread that is about to start, or NULL. */
 th_context *th_context_new(void);
+/** How `context` sleeps and is resumed from now on; the futex until this is called. */
+void th_context_install_parker(th_context *context, void (*suspend)(th_parker *, thrum_time),
+                               void (*resume)(th_parker *));
+/** Give `context` a permit, waking it if it is suspended. Async-signal-safe. */
+void th_context_resume(th_context *context);
 /** Make `context` the calling thread's own. */
 void th_context_bind(th_context *context);
 /** Give a context back: the calling thread's own (it is unbound), or one never bound. */

@@ -119,7 +119,7 @@ bool th_park(th_waiter *waiter, thrum_time deadline)
     }
     for (int i = 0; granted && i < 2; i++)
         if (waiter->wakes_next[i] != NULL)
-            waiter->wakes_next[i]->parker.resume(&waiter->wakes_next[i]->parker);
+            th_context_resume(waiter->wakes_next[i]);
     if (waiter->untimed)
         th_store_rlx(&self->waits_on, 0); /* relaxed: deadlock walks look under the bucket lock */
     return granted;

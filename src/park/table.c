@@ -189,7 +189,7 @@ void th_wake_list_grant(th_wake_list *list)
 void th_wake_list_resume(const th_wake_list *list)
 {
     if (list->root != NULL)
-        list->root->parker.resume(&list->root->parker);
+        th_context_resume(list->root);
 }
 
 /* ---- fork ---- */

@@ -82,8 +82,7 @@ static bed *install(void)
     pthread_cond_init(&mine->cond, &attributes);
     pthread_condattr_destroy(&attributes);
     th_context *self = th_self();
-    self->parker.suspend = suspend;
-    self->parker.resume = resume;
+    th_context_install_parker(self, suspend, resume);
     __atomic_store_n(&mine->parker, &self->parker, __ATOMIC_RELEASE);
     return mine;
 }
