@@ -3,6 +3,7 @@
  *  Check: run a program's test under all schedules of its thrum calls, and find the race, the
  *  deadlock, the lost wake-up. No Python counterpart.
  *
+ *      #include <assert.h>
  *      #include <thrum.h>
  *      #include <thrum/check.h>
  *
@@ -84,9 +85,9 @@ typedef struct thrum_check_options {
     unsigned preemptions THRUM_PRIVATE_UNSET;               /**< the highest bound; default 2 */
     uint64_t executions THRUM_PRIVATE_UNSET;                /**< at most; default 1,000,000 */
     double seconds THRUM_PRIVATE_UNSET;                     /**< at most; default 60 */
-    unsigned steps THRUM_PRIVATE_UNSET; /**< of an execution, more is a livelock; 20,000 */
-    uint64_t seed THRUM_PRIVATE_UNSET;  /**< of the random strategies; default 1 */
-    bool weak_memory THRUM_PRIVATE_UNSET;         /**< loads may also read older stores */
+    unsigned steps THRUM_PRIVATE_UNSET;   /**< of an execution, more is a livelock; 20,000 */
+    uint64_t seed THRUM_PRIVATE_UNSET;    /**< of the random strategies; default 1 */
+    bool weak_memory THRUM_PRIVATE_UNSET; /**< loads may also read older stores */
     bool allocation_failures THRUM_PRIVATE_UNSET; /**< one allocation or thread start may fail */
     bool quiet THRUM_PRIVATE_UNSET;               /**< print nothing */
     /** Run this schedule alone; default: THRUM_SCHEDULE of the environment. */
@@ -95,14 +96,13 @@ typedef struct thrum_check_options {
 } thrum_check_options;
 
 /** Run `test(arg)` under many schedules; stops at the first that fails, and prints it to stderr.
+ *  The options are those of thrum_check_options: `thrum_check(test, arg, .preemptions = 3)`.
  *  @param test  what to run; it is the main thread of each execution
- *  @param arg   handed to `test`
- *  @param ...   options, as designated initialisers
  *  @return 0: nothing was found; THRUM_EFAILED: something was, see `.ret_result`; THRUM_EINVAL:
  *          `test` is NULL, the schedule to replay is none, or the program was not compiled with the
  *          flags of thrum-check; THRUM_ESTATE: called inside itself
  *  @blocks for as long as the search takes   @thread main   @python none   @since 0.1 */
-#define thrum_check(...) THRUM_PRIVATE_CHECK_CALL(__VA_ARGS__, .size = sizeof(thrum_check_options))
+#define thrum_check(test, ...) THRUM_PRIVATE_CHECK_CALL(test, __VA_ARGS__, )
 #define THRUM_PRIVATE_CHECK_CALL(test, arg, ...)                                                   \
     thrum_check_with((test), (arg), THRUM_PRIVATE_OPTIONS(thrum_check_options, __VA_ARGS__))
 
@@ -111,17 +111,22 @@ typedef struct thrum_check_options {
  *  @param arg      handed to `test`
  *  @param options  with `size` set, or NULL
  *  @return as thrum_check   @blocks as thrum_check   @thread main   @python none   @since 0.1 */
-int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options *options);
+THRUM_API int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options *options);
 
-/** Like assert, for programs compiled with NDEBUG. */
+/** Private: the failing half of thrum_check_assert. */
+THRUM_API void thrum_check_fail(const char *what, const char *file, int line)
+    __attribute__((noreturn));
+
+/** Like assert, but also there in programs compiled with NDEBUG.
+ *  @param condition  what must hold here, whatever the schedule
+ *  @blocks no   @thread those of the test   @python assert   @since 0.1 */
 #define thrum_check_assert(condition)                                                              \
     ((condition) ? (void)0 : thrum_check_fail(#condition, __FILE__, __LINE__))
-_Noreturn void thrum_check_fail(const char *what, const char *file, int line);
 
 /** 0 .. n-1: each is explored.
  *  @param n  at least 1
  *  @return one of them   @blocks no   @thread those of the test   @python none   @since 0.1 */
-unsigned thrum_check_choose(unsigned n);
+THRUM_API unsigned thrum_check_choose(unsigned n);
 
 THRUM_END_DECLS
 #endif
