@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  The explorer finds a data race: the database of the tutorials, whose update reads, waits and
+ *  writes. In Python, where it takes luck to see an update lost:
+ *
+ *      class FakeDatabase:
+ *          def update(self, name):
+ *              local_copy = self.value
+ *              local_copy += 1
+ *              time.sleep(0.1)
+ *              self.value = local_copy
+ *
+ *  Two threads update it without a lock. The first schedule already shows that nothing orders their
+ *  accesses, whether an update was lost this time or not. With --raw the exit status is 1 because
+ *  something is found; without, it is 0 because it is what was to be found. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <thrum.h>
+#include <thrum/check.h>
+
+struct fake_database {
+    int value;
+};
+
+static void *update(void *arg)
+{
+    struct fake_database *database = arg;
+    int local_copy = database->value;
+    local_copy += 1;
+    thrum_sleep(0.1); /* costs nothing here: the explorer moves the clock */
+    database->value = local_copy;
+    return NULL;
+}
+
+/** What is run again and again, each time under another schedule. */
+static void test(void *unused)
+{
+    struct fake_database database = {.value = 0};
+    thrum_thread *threads[2];
+    for (int i = 0; i < 2; i++)
+        threads[i] = thrum_spawn(update, &database);
+    for (int i = 0; i < 2; i++) {
+        thrum_thread_join(threads[i]);
+        thrum_thread_free(threads[i]);
+    }
+    (void)unused;
+}
+
+int main(int argc, char **argv)
+{
+    puts("Two threads update a database without a lock: is there a data race?");
+    thrum_check_result found;
+    int status = thrum_check(test, NULL, .name = "race", .ret_result = &found);
+    if (found.verdict == THRUM_CHECK_RACE)
+        printf("Yes: a data race, found in %llu schedules, with %u preemptions.\n",
+               (unsigned long long)found.executions, found.preemptions);
+    if (argc > 1 && strcmp(argv[1], "--raw") == 0)
+        return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return found.verdict == THRUM_CHECK_RACE ? EXIT_SUCCESS : EXIT_FAILURE;
+}
