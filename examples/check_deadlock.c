@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     thrum_check_result found;
     int status = thrum_check(test, NULL, .name = "deadlock", .ret_result = &found);
     if (found.verdict == THRUM_CHECK_DEADLOCK)
-        printf("Yes: a deadlock, found in %llu schedules, with %u preemptions.\n",
+        printf("Yes: a deadlock; schedules run: %llu, preemptions: %u.\n",
                (unsigned long long)found.executions, found.preemptions);
     if (argc > 1 && strcmp(argv[1], "--raw") == 0)
         return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     thrum_check_result found;
     int status = thrum_check(test, NULL, .name = "lost update", .ret_result = &found);
     if (found.verdict == THRUM_CHECK_ASSERTION)
-        printf("Yes: a lost update, found in %llu schedules, with %u preemptions.\n",
+        printf("Yes: a lost update; schedules run: %llu, preemptions: %u.\n",
                (unsigned long long)found.executions, found.preemptions);
     if (argc > 1 && strcmp(argv[1], "--raw") == 0)
         return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

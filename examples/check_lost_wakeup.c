@@ -54,7 +54,7 @@ int main(int argc, char **argv)
     thrum_check_result found;
     int status = thrum_check(test, NULL, .name = "lost wake-up", .ret_result = &found);
     if (found.verdict == THRUM_CHECK_DEADLOCK)
-        printf("Yes: it sleeps for ever, found in %llu schedules, with %u preemptions.\n",
+        printf("Yes: it sleeps for ever; schedules run: %llu, preemptions: %u.\n",
                (unsigned long long)found.executions, found.preemptions);
     if (argc > 1 && strcmp(argv[1], "--raw") == 0)
         return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     thrum_check_result found;
     int status = thrum_check(test, NULL, .name = "use after free", .ret_result = &found);
     if (found.verdict == THRUM_CHECK_USE_AFTER_FREE)
-        printf("No: it was freed, found in %llu schedules, with %u preemptions.\n",
+        printf("No: it was freed; schedules run: %llu, preemptions: %u.\n",
                (unsigned long long)found.executions, found.preemptions);
     if (argc > 1 && strcmp(argv[1], "--raw") == 0)
         return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -16,7 +16,7 @@ static const tour_chapter *const chapters[] = {
     &tour_opposite_order, &tour_rlock,        &tour_pipeline_locks, &tour_pipeline_condition,
     &tour_semaphore,      &tour_event,        &tour_barrier,        &tour_local,
     &tour_once,           &tour_excepthook,   &tour_references,     &tour_cpu_bound,
-    &tour_global_lock,    &tour_io_bound,     &tour_processes,
+    &tour_global_lock,    &tour_io_bound,     &tour_processes,      &tour_explorer,
 };
 
 enum { CHAPTERS = sizeof chapters / sizeof chapters[0], RESULT_BYTES = 200, USAGE = 2 };

@@ -74,5 +74,7 @@ extern const tour_chapter tour_semaphore, tour_event, tour_barrier, tour_local, 
     tour_excepthook;
 /* parallel.c */
 extern const tour_chapter tour_cpu_bound, tour_global_lock, tour_io_bound, tour_processes;
+/* explorer.c */
+extern const tour_chapter tour_explorer;
 
 #endif

@@ -85,6 +85,17 @@ grep -q 'chapters showed what they say' "$scratch/out" || fail "no closing line"
 grep 'NOT SHOWN' "$scratch/out" && fail "some chapters did not show what they say"
 grep -q "$(printf '\033')" "$scratch/out" && fail "colour in a pipe"
 
+# ---- the explorer's chapter: there is one exactly if its tests have been built ----
+
+program_of 28 > "$scratch/explored"
+if [ -x "$1/examples/check_race" ]; then
+    for finding in 'Yes: a data race' 'Yes: a lost update' 'No: all [0-9]* schedules'; do
+        grep -q "^$finding" "$scratch/explored" || fail "chapter 28 does not say $finding"
+    done
+else
+    grep -q '^not in this build' "$scratch/explored" || fail "chapter 28 does not say what it lacks"
+fi
+
 # ---- the lines ----
 
 prints 1 <<'END'
