@@ -32,9 +32,13 @@ static int state;
 /* pthread_mutex_lock( in a comment is no code, nor is it in a string */
 static const char *const text = "pthread_join(";
 
-int th_lock_state(void)
+void th_barrier_abort(int free);
+
+int th_lock_state(pthread_t thread)
 {
     (void)text;
+    pthread_cleanup_push(set_state, &thread);
+    pthread_cleanup_pop(0);
     /* pairs: set_state, which is
      * below */
     return th_load_acq(&state);
@@ -159,7 +163,14 @@ PLANTED = [
         "pthread_cond_wait(&c, &m);", "pthread_cond_timedwait(&c, &m, &t);", "pthread_join(t, 0);",
         "pthread_mutex_lock(&m);", "pthread_rwlock_rdlock(&l);", "sem_timedwait(&s, &t);",
         "pthread_create(&t, 0, 0, 0);", "cnd_wait(&c, &m);", "mtx_lock(&m);")
-] + [("blocking", "in a public header", PUBLIC, in_function("usleep(1);"), "block")]
+] + [("blocking", "in a public header", PUBLIC, in_function("usleep(1);"), "block")] + [
+    ("blocking", call, where, in_function(call), "only src/platform does")
+    for where in (LOCK_C, "src/park/park.c") for call in (
+        "pthread_self();", "pthread_key_t key;", "pthread_setspecific(k, 0);",
+        "f(PTHREAD_CANCEL_DISABLE);", "atexit(f);", "f(atexit);", "abort();", "_exit(1);",
+        "exit(1);", "getpid();", "syscall(1);", "clock_gettime(0, &t);", "time(0);", "malloc(1);",
+        "free(p);", "strdup(s);", "mmap(0);", "write(1, s, 1);", "fork();")
+]
 
 
 def plant_tree(root, changed=None, change=None):

@@ -241,7 +241,7 @@ static void blocked(const th_waiter *waiter)
     else
         say_cycle(hops, count);
     if (abort_on_deadlock)
-        abort();
+        th_abort();
 }
 
 static void self_wait(const char *what, const void *object)
@@ -249,7 +249,7 @@ static void self_wait(const char *what, const void *object)
     if (!th_misuse_tell(object, what))
         th_say("deadlock: %s", what);
     if (abort_on_deadlock)
-        abort();
+        th_abort();
 }
 
 bool th_deadlock_attach(const char *mode)

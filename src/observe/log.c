@@ -28,11 +28,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "observe/log_format.h"
@@ -41,11 +38,11 @@
 #include "observe/observe.h"
 #include "park/rawlock.h"
 #include "platform/atomic.h"
+#include "platform/clock.h"
 #include "platform/panic.h"
+#include "platform/shelter.h"
 #include "thrum/log.h"
 #include "thrum/thread.h"
-
-#define NS_PER_S 1000000000
 
 /** The threshold. Written under the log's lock by a configuration, read by anyone at any time. It
  *  may lag behind a configuration that another thread is making, and orders nothing. */
@@ -84,64 +81,12 @@ static __thread bool forking;
 /** When the library was loaded; what relativeCreated counts from. */
 static int64_t loaded_ns;
 
-static int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 __attribute__((constructor)) static void note_load_time(void)
 {
-    loaded_ns = wall_clock_ns();
+    loaded_ns = th_wall_clock_ns();
 }
 
 /* ---- The way in and out -------------------------------------------------------------------- */
-
-/** What must not strike a thread that writes, and how it was before. */
-typedef struct shelter {
-    sigset_t blocked; /* signals, by the program */
-    sigset_t pending; /* signals that came before, if some of ours were blocked */
-    int cancel_state;
-} shelter;
-
-/** The signals by which the system says what write returns as well. */
-static sigset_t signals_of_writing(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    sigaddset(&set, SIGXFSZ);
-    return set;
-}
-
-/** Hold back those signals, since a reader that left or a file too large is no reason to die, and
- *  cancellation, since a cancelled thread would keep the lock. */
-static void shelter_enter(shelter *outside)
-{
-    const sigset_t ours = signals_of_writing();
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &outside->cancel_state);
-    pthread_sigmask(SIG_BLOCK, &ours, &outside->blocked);
-    sigemptyset(&outside->pending); /* what is not blocked does not stay pending */
-    if (sigismember(&outside->blocked, SIGPIPE) == 1 ||
-        sigismember(&outside->blocked, SIGXFSZ) == 1)
-        sigpending(&outside->pending);
-}
-
-/** Go back, after a write that failed with `error`, or 0: takes away the signal that it raised. */
-static void shelter_leave(const shelter *outside, int error)
-{
-    const int raised = error == EPIPE ? SIGPIPE : error == EFBIG ? SIGXFSZ : 0;
-    if (raised != 0 && sigismember(&outside->pending, raised) == 0) {
-        const struct timespec at_once = {0, 0};
-        sigset_t set;
-        sigemptyset(&set);
-        sigaddset(&set, raised);
-        sigtimedwait(&set, NULL, &at_once);
-    }
-    pthread_sigmask(SIG_SETMASK, &outside->blocked, NULL);
-    pthread_setcancelstate(outside->cancel_state, NULL);
-}
 
 static void lock_log(void)
 {
@@ -157,19 +102,10 @@ static void unlock_log(void)
 
 /* ---- Messages ------------------------------------------------------------------------------ */
 
-/** Write all of `text`, also when signals interrupt it. Returns 0 or an errno. */
+/** Write all of `text`. Returns 0 or an errno. */
 static int write_to_file(int file, const char *text, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t written = write(file, text, bytes);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return errno;
-        text += written;
-        bytes -= (size_t)written;
-    }
-    return 0;
+    return th_write(file, text, bytes) ? 0 : errno;
 }
 
 /** Write and flush all of `text`. A stream that has a file gets the line past its buffer, since
@@ -208,14 +144,14 @@ static int write_line(const th_log_record *record)
 /** Write a message with all the facts about it. */
 static void write_record(th_log_record *record)
 {
-    shelter outside;
-    shelter_enter(&outside);
-    record->created_ns = wall_clock_ns();
+    th_shelter outside;
+    th_shelter_enter(&outside);
+    record->created_ns = th_wall_clock_ns();
     record->relative_ns = record->created_ns - loaded_ns;
     record->thread_name = thrum_thread_name(thrum_current_thread());
     record->thread = thrum_get_ident();
     int error = write_line(record);
-    shelter_leave(&outside, error);
+    th_shelter_leave(&outside, error);
 }
 
 /** Append the message, or, if printf refuses the arguments, the format itself and a mark. */
@@ -304,15 +240,15 @@ static void take_down(configuration *old)
 /** Put `next` in force. Returns what was in force before. */
 static configuration swap_in(configuration next, int level)
 {
-    shelter outside;
-    shelter_enter(&outside);
+    th_shelter outside;
+    th_shelter_enter(&outside);
     lock_log();
     configuration old = log_state.now;
     log_state.now = next;
     /* relaxed: a number of its own; see its card */
     th_store_rlx(&thrum_log_threshold, level);
     unlock_log();
-    shelter_leave(&outside, 0);
+    th_shelter_leave(&outside, 0);
     return old;
 }
 

@@ -11,9 +11,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "observe/log_percent.h"
+#include "platform/thread.h"
 #include "thrum/log.h"
 
 #define NS_PER_S 1000000000
@@ -112,7 +112,7 @@ static value value_of(th_log_field field, const th_log_record *record,
     case TH_LOG_MSECS: return real_value(ms_of(record));
     case TH_LOG_NAME: return string_value("root");
     case TH_LOG_PATHNAME: return string_value(record->pathname);
-    case TH_LOG_PROCESS: return int_value(record->process != 0 ? record->process : getpid());
+    case TH_LOG_PROCESS: return int_value(record->process != 0 ? record->process : th_process_id());
     case TH_LOG_PROCESS_NAME: return string_value("MainProcess");
     case TH_LOG_RELATIVE_CREATED: return real_value((double)record->relative_ns / 1e6);
     case TH_LOG_THREAD: return unsigned_value(record->thread);

@@ -18,10 +18,9 @@
  *              than the memory. */
 #include "park/context.h"
 
-#include <pthread.h>
-
 #include "park/rawlock.h"
 #include "platform/atomic.h"
+#include "platform/backend.h"
 #include "platform/cpu.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
@@ -29,10 +28,10 @@
 #include "platform/thread.h"
 #include "thrum/lock.h"
 
-#define INDEX_BITS 20
+#define INDEX_BITS th_limit(20, 8)
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
 #define GENERATION_STEP (1u << (INDEX_BITS + TH_OWNER_SHIFT))
-#define CHUNK_BITS 8
+#define CHUNK_BITS th_limit(8, 3)
 #define CHUNK_SIZE (1u << CHUNK_BITS)
 #define CHUNKS (1u << (INDEX_BITS - CHUNK_BITS))
 
@@ -45,7 +44,7 @@ static th_rawlock registry_lock;
 static th_context *chunks[CHUNKS]; /**< filled in order under the lock, read without */
 static uint32_t contexts_made;     /**< under the lock; index 0 is never used */
 static th_context *free_first, *free_last;
-static pthread_key_t end_key;
+static th_key end_key;
 
 static void futex_suspend(th_parker *parker, thrum_time deadline)
 {
@@ -165,7 +164,7 @@ static void foreign_thread_ends(void *value)
 
 __attribute__((constructor)) static void make_end_key(void)
 {
-    if (pthread_key_create(&end_key, foreign_thread_ends) != 0)
+    if (th_key_create(&end_key, foreign_thread_ends) != 0)
         th_panic("no thread-specific key is left");
 }
 
@@ -177,7 +176,7 @@ static __attribute__((noinline)) th_context *bind_or_stop(void)
     if (context == NULL)
         th_panic("no memory to meet a thread that was not started by thrum");
     th_context_bind(context);
-    pthread_setspecific(end_key, context);
+    th_key_set(end_key, context);
     return context;
 }
 

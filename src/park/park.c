@@ -92,7 +92,7 @@ static bool spin(const th_waiter *waiter)
     th_context *self = waiter->context;
     bool was_trying = self->spin_pauses != 0;
     uint32_t budget = spin_budget(self);
-    for (uint32_t used = 0; used < budget; used++) {
+    for (uint32_t used = 0; used < th_spin_limit(budget); used++) {
         if (is_granted(waiter)) {
             spin_paid(self, used);
             return true;

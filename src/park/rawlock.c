@@ -20,7 +20,7 @@ enum { FREE, HELD, SLEPT_ON };
 
 static void acquire_slow(th_rawlock *lock)
 {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < th_spin_limit(SPINS); i++) {
         uint32_t free_word = FREE;
         /* relaxed: only decides whether to try; pairs: th_rawlock_release */
         if (th_load_rlx(&lock->word) == FREE && th_cas_acq(&lock->word, &free_word, HELD))

@@ -26,9 +26,10 @@
 
 #include "park/signal.h"
 #include "platform/atomic.h"
+#include "platform/backend.h"
 #include "platform/panic.h"
 
-#define BUCKET_BITS 10
+#define BUCKET_BITS th_limit(10, 4)
 #define BUCKETS (1u << BUCKET_BITS)
 
 static th_bucket buckets[BUCKETS];

@@ -6,11 +6,16 @@
 
 #include <stdint.h>
 
+#include "platform/backend.h"
+
 /** Assumed size of what two processors must not share. */
 #define TH_CACHE_LINE 64
 
 /** Tell the processor that this is a spin loop. Its length differs tenfold between processors, so
  *  spin loops are bounded in th_pauses_per_us, not in rounds. */
+#if defined(TH_BACKEND_MODEL)
+void th_pause(void);
+#else
 static inline void th_pause(void)
 {
 #if defined(__x86_64__)
@@ -21,6 +26,11 @@ static inline void th_pause(void)
     __asm__ __volatile__("" ::: "memory");
 #endif
 }
+#endif
+
+/** How often a spin loop that would go round `rounds` times does: in a model, where nothing takes
+ *  time, to look once more is as good as a hundred times. */
+#define th_spin_limit(rounds) th_limit((rounds), (rounds) < 1 ? (rounds) : 1)
 
 /** How many th_pause calls take about a microsecond; measured once at start, at least 1. */
 uint32_t th_pauses_per_us(void);

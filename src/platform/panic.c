@@ -13,19 +13,30 @@
 
 #define LINE_BYTES 1024
 
-void th_write_stderr(const char *text, size_t bytes)
+bool th_write(int file, const char *text, size_t bytes)
 {
-    int saved = errno;
     while (bytes > 0) {
-        ssize_t written = write(STDERR_FILENO, text, bytes);
+        ssize_t written = write(file, text, bytes);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written <= 0)
-            break;
+        if (written < 0)
+            return false;
         text += written;
         bytes -= (size_t)written;
     }
+    return true;
+}
+
+void th_write_stderr(const char *text, size_t bytes)
+{
+    int saved = errno;
+    th_write(STDERR_FILENO, text, bytes);
     errno = saved;
+}
+
+void th_abort(void)
+{
+    abort();
 }
 
 static void say(const char *format, va_list args)
@@ -53,5 +64,5 @@ void th_panic(const char *format, ...)
     va_start(args, format);
     say(format, args);
     va_end(args);
-    abort();
+    th_abort();
 }

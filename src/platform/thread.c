@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,9 +54,21 @@ int th_thread_create(pthread_t *ret_thread, void *(*start)(void *), void *arg, s
     return error == 0 ? 0 : error == ENOMEM ? THRUM_ENOMEM : THRUM_EAGAIN;
 }
 
+pthread_t th_thread_self(void)
+{
+    return pthread_self();
+}
+
+bool th_thread_is_self(pthread_t thread)
+{
+    return pthread_equal(thread, pthread_self()) != 0;
+}
+
 void th_thread_reap(pthread_t thread)
 {
+    int state = th_cancel_disable();
     pthread_join(thread, NULL);
+    th_cancel_restore(state);
 }
 
 void th_thread_detach(pthread_t thread)
@@ -82,6 +95,11 @@ uint32_t th_native_id(void)
     return (uint32_t)syscall(SYS_gettid);
 }
 
+bool th_is_first_thread(void)
+{
+    return th_native_id() == (uint32_t)th_process_id();
+}
+
 unsigned th_native_thread_count(void)
 {
     DIR *tasks = opendir("/proc/self/task");
@@ -98,4 +116,41 @@ void th_stop_for_good(void)
 {
     for (;;)
         pause();
+}
+
+int th_key_create(th_key *ret_key, void (*destructor)(void *value))
+{
+    return pthread_key_create(ret_key, destructor) == 0 ? 0 : THRUM_EAGAIN;
+}
+
+void th_key_set(th_key key, void *value)
+{
+    pthread_setspecific(key, value);
+}
+
+int th_cancel_disable(void)
+{
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    return state;
+}
+
+void th_cancel_restore(int state)
+{
+    pthread_setcancelstate(state, NULL);
+}
+
+int th_at_exit(void (*handler)(void))
+{
+    return atexit(handler) == 0 ? 0 : THRUM_ENOMEM;
+}
+
+int th_at_fork(void (*before)(void), void (*after_parent)(void), void (*after_child)(void))
+{
+    return pthread_atfork(before, after_parent, after_child) == 0 ? 0 : THRUM_ENOMEM;
+}
+
+int th_process_id(void)
+{
+    return getpid();
 }

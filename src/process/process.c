@@ -11,11 +11,10 @@
  *  Invariants  A layer's locks are taken before those of the layers below, here as everywhere else.
  *  Rejected    One handler per layer: the order of handlers is the order of constructors, which the
  *              linker decides. */
-#include <pthread.h>
-
 #include "observe/observe.h"
 #include "park/fork.h"
 #include "platform/panic.h"
+#include "platform/thread.h"
 #include "thread/thread.h"
 
 static void before_fork(void)
@@ -42,6 +41,6 @@ static void after_fork_child(void)
 __attribute__((constructor)) static void open_process(void)
 {
     th_thread_open();
-    if (pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0)
+    if (th_at_fork(before_fork, after_fork_parent, after_fork_child) != 0)
         th_panic("no memory to be told of forks");
 }

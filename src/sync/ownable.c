@@ -59,13 +59,13 @@ static bool spin(const th_ownable *lock, const th_context *self, bool woken)
 {
     if (!th_has_many_cpus())
         return take(lock, self, woken);
-    for (uint32_t round = 0, pauses = 1; round < SPIN_ROUNDS; round++) {
+    for (uint32_t round = 0, pauses = 1; round < th_spin_limit(SPIN_ROUNDS); round++) {
         if (take(lock, self, woken))
             return true;
         /* relaxed: a hint whether spinning makes sense */
         if (!woken && (th_load_rlx(lock->word) & TH_QUEUED) != 0)
             return false;
-        for (uint32_t i = 0; i < pauses; i++)
+        for (uint32_t i = 0; i < th_spin_limit(pauses); i++)
             th_pause();
         pauses = pauses < SPIN_PAUSES_MAX ? pauses * 2 : SPIN_PAUSES_MAX;
     }

@@ -23,7 +23,6 @@
 #include "thread/registry.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "park/context.h"
 #include "platform/atomic.h"
@@ -58,7 +57,7 @@ th_registry th_threads = {
     .main = &main_record,
 };
 
-static pthread_key_t main_key;
+static th_key main_key;
 
 /* ---- under the lock ---- */
 
@@ -129,17 +128,12 @@ static bool unrefer(thrum_thread *thread)
 
 /* ---- who am I ---- */
 
-static bool is_first_thread(void)
-{
-    return th_native_id() == (uint32_t)getpid();
-}
-
 /** Let the calling thread be the one that `thread` records. */
 static void become(thrum_thread *thread, th_context *self)
 {
     th_rawlock_acquire(&th_threads.lock);
     th_store_rlx(&thread->owner, self->self); /* relaxed: an ident is a number */
-    thread->os_thread = pthread_self();
+    thread->os_thread = th_thread_self();
     thread->has_os_thread = true;
     /* relaxed: a number; who sees met sees it */
     th_store_rlx(&thread->native_id, th_native_id());
@@ -154,7 +148,7 @@ static void become(thrum_thread *thread, th_context *self)
 
 static __attribute__((noinline)) thrum_thread *meet_unknown(th_context *self, bool make_dummy)
 {
-    if (is_first_thread()) {
+    if (th_is_first_thread()) {
         become(th_threads.main, self);
         return th_threads.main;
     }
@@ -233,9 +227,9 @@ static void main_thread_ends(void *value)
 void th_registry_open(void)
 {
     th_context_foreign_end = foreign_thread_ends;
-    if (pthread_key_create(&main_key, main_thread_ends) != 0)
+    if (th_key_create(&main_key, main_thread_ends) != 0)
         th_panic("no thread-specific key is left");
-    if (!is_first_thread())
+    if (!th_is_first_thread())
         return;
     th_context *self = th_self_or_null();
     if (self == NULL) {
@@ -243,7 +237,7 @@ void th_registry_open(void)
         if (self == NULL)
             th_panic("no memory to meet the main thread");
         th_context_bind(self);
-        pthread_setspecific(main_key, self);
+        th_key_set(main_key, self);
     }
     if (self->thread == NULL)
         become(&main_record, self);
@@ -289,7 +283,7 @@ void th_registry_retract(thrum_thread *thread)
 void th_registry_meet(thrum_thread *thread)
 {
     th_rawlock_acquire(&th_threads.lock);
-    thread->os_thread = pthread_self();
+    thread->os_thread = th_thread_self();
     thread->has_os_thread = true;
     th_thread_set_os_name(thread->os_thread, thread->name);
     /* relaxed: a number; who sees met sees it */
@@ -356,16 +350,12 @@ void th_registry_drop(thrum_thread *thread)
         destroy(thread);
 }
 
-/** A cancelled collector would leave the thread behind. */
 static void reap(pthread_t os_thread)
 {
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    if (pthread_equal(os_thread, pthread_self()))
+    if (th_thread_is_self(os_thread))
         th_thread_detach(os_thread);
     else
         th_thread_reap(os_thread);
-    pthread_setcancelstate(cancel_state, NULL);
 }
 
 void th_registry_collect(thrum_thread *thread)
@@ -562,7 +552,7 @@ void th_registry_forget_others(void)
     forget_all_but(self, &th_threads.ended);
     promote(self);
     self->is_awaited = false;
-    self->os_thread = pthread_self();
+    self->os_thread = th_thread_self();
     self->has_os_thread = true;
     /* relaxed: no other thread exists; the ident stays */
     th_store_rlx(&self->native_id, th_native_id());

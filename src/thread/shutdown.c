@@ -31,11 +31,10 @@
  *              program in ruins. */
 #include "thread/shutdown.h"
 
-#include <stdlib.h>
-
 #include "park/context.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
+#include "platform/thread.h"
 #include "thread/local.h"
 #include "thread/registry.h"
 
@@ -229,8 +228,8 @@ int th_shutdown_arm(void)
 {
     uint32_t no = 0;
     /* relaxed: one registers; another may go on before it has, which only matters if that one calls
-     * exit before the first has come out of atexit */
-    if (!th_cas_rlx(&is_armed, &no, 1) || atexit(program_ends) == 0)
+     * exit before the first has come out of th_at_exit */
+    if (!th_cas_rlx(&is_armed, &no, 1) || th_at_exit(program_ends) == 0)
         return 0;
     th_store_rlx(&is_armed, 0); /* relaxed: the next caller tries again */
     return THRUM_ENOMEM;

@@ -25,7 +25,6 @@
  *              middle of unwinding, where a second pthread_exit aborts if clang has compiled us. */
 #include "thread/thread.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +45,7 @@ static size_t default_stack_bytes;
 /* ---- the life of a thread ---- */
 
 /** Holds a started thread's record until its last step; see Protocol. Made at the first start. */
-static pthread_key_t finish_key;
+static th_key finish_key;
 /** Card: 1 once finish_key has been made, under the registry's lock. */
 static uint32_t has_finish_key;
 
@@ -60,7 +59,7 @@ static void tell_failure(thrum_thread *thread)
 
 static void conclude(thrum_thread *thread)
 {
-    pthread_setspecific(finish_key, NULL);
+    th_key_set(finish_key, NULL);
     th_failure_exchange(NULL);
     th_failure_clear(&thread->failure);
     th_locals_abandon();
@@ -83,7 +82,7 @@ static void finish(thrum_thread *thread)
 
 static void finish_after_exit(void *value)
 {
-    pthread_setspecific(finish_key, value); /* a callback may exit again */
+    th_key_set(finish_key, value); /* a callback may exit again */
     finish(value);
 }
 
@@ -93,7 +92,7 @@ static int make_finish_key(void)
     th_rawlock_acquire(&th_threads.lock);
     /* relaxed: under the lock */
     if (th_load_rlx(&has_finish_key) == 0) {
-        if (pthread_key_create(&finish_key, finish_after_exit) == 0)
+        if (th_key_create(&finish_key, finish_after_exit) == 0)
             th_store_rel(&has_finish_key, 1); /* pairs: make_run */
         else
             status = THRUM_EAGAIN;
@@ -128,7 +127,7 @@ static void *thread_main(void *arg)
     th_registry_meet(thread);
     if (th_shutdown_abandons(thread))
         th_stop_for_good();
-    pthread_setspecific(finish_key, thread);
+    th_key_set(finish_key, thread);
     run_target(thread);
     finish(thread);
     return NULL;
