@@ -48,6 +48,7 @@ typedef struct model {
     bool abandons;             /**< threads other than 0 may be left asleep at the end */
     bool may_deadlock;         /**< all asleep is an end like another; `finish` is called */
     bool may_leak;             /**< memory may be left at the end */
+    bool reports_deadlocks;    /**< with thrum's own deadlock reports, which cost many steps */
     struct model *next;
 } model;
 

@@ -127,7 +127,7 @@ void th_context_bind(th_context *context)
 {
     self_context = context;
     th_rawlock_acquire(&registry_lock);
-    context->inline_self = &thrum_private_self;
+    context->inline_self = th_thread_local_address(&thrum_private_self);
     /* relaxed: both words are this thread's own, or stopped under this lock */
     if (th_load_rlx(&context->must_stop) == 0)
         th_store_rlx(&thrum_private_self, th_load_rlx(&context->self));

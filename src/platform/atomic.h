@@ -16,30 +16,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define th_load_rlx(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-#define th_load_acq(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#include "platform/backend.h"
 
-#define th_store_rlx(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-#define th_store_rel(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define th_load_rlx(p) (th_point(), __atomic_load_n((p), __ATOMIC_RELAXED))
+#define th_load_acq(p) (th_point(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
 
-#define th_swap_acq(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
-#define th_swap_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_RELEASE)
-#define th_swap_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+#define th_store_rlx(p, v) (th_point(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
+#define th_store_rel(p, v) (th_point(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
+
+#define th_swap_acq(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
+#define th_swap_rel(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_RELEASE))
+#define th_swap_acq_rel(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL))
 
 #define th_cas_rlx(p, expected, v)                                                                 \
-    __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+    (th_point(),                                                                                   \
+     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 #define th_cas_acq(p, expected, v)                                                                 \
-    __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+    (th_point(),                                                                                   \
+     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 #define th_cas_rel(p, expected, v)                                                                 \
-    __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+    (th_point(),                                                                                   \
+     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 #define th_cas_acq_rel(p, expected, v)                                                             \
-    __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+    (th_point(),                                                                                   \
+     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 
-#define th_add_rlx(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
-#define th_add_acq_rel(p, v) __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
-#define th_sub_acq_rel(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
-#define th_or_rlx(p, v) __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
-#define th_and_rlx(p, v) __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
+#define th_add_rlx(p, v) (th_point(), __atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
+#define th_add_acq_rel(p, v) (th_point(), __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL))
+#define th_sub_acq_rel(p, v) (th_point(), __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL))
+#define th_or_rlx(p, v) (th_point(), __atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
+#define th_and_rlx(p, v) (th_point(), __atomic_fetch_and((p), (v), __ATOMIC_RELAXED))
 
 /** Against signal handlers of the same thread: the compiler keeps the order, the processor does by
  *  itself. */

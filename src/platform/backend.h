@@ -57,4 +57,14 @@ _Static_assert(TH_BACKENDS == 1, "choose one backend");
 #define th_limit(native, model) (native)
 #endif
 
+/** Before every atomic operation: a moment at which another thread may come in between. With chaos,
+ *  perhaps yield, spin or delay (chaos.c); async-signal-safe, no cancellation point, errno is kept.
+ *  A model needs none: the explorer sees the operation itself. */
+#if defined(TH_BACKEND_CHAOS)
+void th_chaos_point(void);
+#define th_point() th_chaos_point()
+#else
+#define th_point() ((void)0)
+#endif
+
 #endif

@@ -17,10 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/chaos.h"
+#include "platform/fault.h"
+
 #define NS_PER_S 1000000000
 
 void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
 {
+    if (th_fault(TH_FAULT_FUTEX) || th_chaos_cuts_wait(&deadline))
+        return;
     int saved = errno;
     struct timespec until = {0, 0};
     const struct timespec *until_or_never = NULL;

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "platform/fault.h"
+
 void *th_alloc(size_t bytes)
 {
-    return calloc(1, bytes);
+    return th_fault(TH_FAULT_ALLOCATION) ? NULL : calloc(1, bytes);
 }
 
 void th_free(void *memory)
@@ -24,7 +26,7 @@ void th_free(void *memory)
 char *th_copy_string(const char *text)
 {
     size_t bytes = strlen(text) + 1;
-    char *copy = malloc(bytes);
+    char *copy = th_fault(TH_FAULT_ALLOCATION) ? NULL : malloc(bytes);
     if (copy != NULL)
         memcpy(copy, text, bytes);
     return copy;
@@ -32,6 +34,8 @@ char *th_copy_string(const char *text)
 
 void *th_pages(size_t bytes)
 {
+    if (th_fault(TH_FAULT_MAPPING))
+        return NULL;
     int saved = errno;
     void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = saved;

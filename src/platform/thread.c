@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/chaos.h"
+#include "platform/fault.h"
 #include "thrum/status.h"
 
 #define OS_NAME_BYTES 16
@@ -36,6 +38,8 @@ int th_thread_create(pthread_t *ret_thread, void *(*start)(void *), void *arg, s
 {
     if (!th_stack_bytes_valid(stack_bytes))
         return THRUM_EINVAL;
+    if (th_fault(TH_FAULT_THREAD))
+        return THRUM_EAGAIN;
     pthread_attr_t attributes;
     pthread_attr_t *attributes_or_default = NULL;
     if (stack_bytes != 0) {
@@ -51,6 +55,7 @@ int th_thread_create(pthread_t *ret_thread, void *(*start)(void *), void *arg, s
     int error = pthread_create(ret_thread, attributes_or_default, start, arg);
     if (attributes_or_default != NULL)
         pthread_attr_destroy(&attributes);
+    th_chaos_after_create();
     return error == 0 ? 0 : error == ENOMEM ? THRUM_ENOMEM : THRUM_EAGAIN;
 }
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/backend.h"
+
 /** The least stack a thread may ask for (Python's own limit). */
 #define TH_STACK_BYTES_MIN ((size_t)32 * 1024)
 
@@ -57,6 +59,16 @@ int th_key_create(th_key *ret_key, void (*destructor)(void *value));
 
 /** Set the calling thread's pointer. Where there is no memory, its destructor is not called. */
 void th_key_set(th_key key, void *value);
+
+/** Where another thread finds the calling thread's own variable at `address`. */
+#if defined(TH_BACKEND_MODEL)
+void *th_thread_local_address(void *address);
+#else
+static inline void *th_thread_local_address(void *address)
+{
+    return address;
+}
+#endif
 
 /** Hold cancellation of the calling thread back; returns what th_cancel_restore wants. */
 int th_cancel_disable(void);

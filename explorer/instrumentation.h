@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Instrumentation: what compilers call; see instrumentation.c. */
+#ifndef TH_EXPLORER_INSTRUMENTATION_H
+#define TH_EXPLORER_INSTRUMENTATION_H
+
+#include <stdbool.h>
+
+/** Whether files other than the library's own were compiled with -fsanitize=thread. */
+bool instrumentation_covers_program(void);
+
+#endif

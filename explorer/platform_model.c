@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Platform, as the explorer has it.
+ *
+ *  Purpose     The functions of src/platform whose native form asks the operating system, for code
+ *              compiled with TH_BACKEND_MODEL: futex, clock, thread, memory, cpu, panic.
+ *  State       Ordinary static variables: part of the world, set back before every execution. What
+ *              constructors register before the first execution so stays registered. */
+#include "platform_model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "memory.h"
+#include "platform/clock.h"
+#include "platform/cpu.h"
+#include "platform/futex.h"
+#include "platform/memory.h"
+#include "platform/panic.h"
+#include "platform/thread.h"
+#include "report.h"
+#include "strategy.h"
+#include "thrum/status.h"
+#include "thrum/time.h"
+#include "world.h"
+
+#define HERE __builtin_return_address(0)
+#define NS_PER_S 1000000000
+#define KEYS_MAX 16
+#define KEY_ROUNDS 4
+#define HANDLERS_MAX 16
+#define STDERR_BYTES 4096
+#define LINE_BYTES 1024
+#define FIRST_NATIVE_ID 1000
+#define STACK_BYTES_MAX ((size_t)1 << 46)
+
+/* ---- failures ---- */
+
+int platform_fails(void)
+{
+    return engine.running && !engine.quiet && engine.options.budgets[BUDGET_FAILURE] > 0 &&
+           strategy_choose(2, BUDGET_FAILURE, true) != 0;
+}
+
+/* ---- clock ---- */
+
+thrum_time thrum_now(void)
+{
+    engine_look_at_clock();
+    return engine.clock;
+}
+
+thrum_time thrum_after(double seconds)
+{
+    thrum_time now = thrum_now();
+    if (!(seconds > 0))
+        return now;
+    double ns = seconds * NS_PER_S;
+    thrum_time after = ns >= (double)(THRUM_FOREVER - now) ? THRUM_FOREVER : now + (thrum_time)ns;
+    engine_note_deadline(after);
+    return after;
+}
+
+int64_t th_wall_clock_ns(void)
+{
+    return engine.clock;
+}
+
+/* ---- cpu ---- */
+
+void th_pause(void)
+{
+    if (engine.running)
+        engine_yield(HERE);
+}
+
+uint32_t th_pauses_per_us(void)
+{
+    return 1;
+}
+
+int th_has_many_cpus(void)
+{
+    return 1;
+}
+
+/* ---- futex ---- */
+
+void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    if (!engine.running)
+        return;
+    engine_point(true, HERE);
+    bool sleeps = memory_peek(word, sizeof *word) == expected;
+    engine_event((uintptr_t)word, sleeps ? 5 : 6);
+    if (sleeps)
+        engine_sleep(word, deadline, HERE);
+    else
+        report_step(HERE, "futex wait: the word has changed");
+}
+
+void th_futex_wake(const uint32_t *word)
+{
+    if (!engine.running)
+        return;
+    engine_point(true, HERE);
+    engine_wake(word, HERE);
+}
+
+/* ---- memory ---- */
+
+static int heap_number(void)
+{
+    return engine.running ? engine.current : 0;
+}
+
+static void *allocate(size_t bytes, bool pages)
+{
+    if (platform_fails())
+        return NULL;
+    void *memory = pages ? world_allocate_pages(heap_number(), bytes)
+                         : world_allocate(heap_number(), bytes);
+    if (memory != NULL)
+        memory_allocated(memory, bytes);
+    else if (engine.running)
+        engine_verdict(THRUM_CHECK_CRASH, "the explorer's heap of 1 MiB per thread is full");
+    return memory;
+}
+
+void *th_alloc(size_t bytes)
+{
+    return allocate(bytes, false);
+}
+
+void th_free(void *memory)
+{
+    size_t bytes;
+    if (memory == NULL)
+        return;
+    if (world_free(memory, &bytes))
+        memory_freed(memory, bytes);
+    else if (engine.running)
+        engine_verdict(THRUM_CHECK_USE_AFTER_FREE, "free of %p, which is not allocated", memory);
+}
+
+char *th_copy_string(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = th_alloc(bytes);
+    if (copy != NULL)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+void *th_pages(size_t bytes)
+{
+    return allocate(bytes, true);
+}
+
+/* ---- panic ---- */
+
+static char said[STDERR_BYTES];
+static size_t said_bytes;
+
+const char *platform_stderr(void)
+{
+    return said;
+}
+
+/** The last line said, without its end. */
+static const char *last_words(void)
+{
+    if (said_bytes > 0 && said[said_bytes - 1] == '\n')
+        said[said_bytes - 1] = '\0';
+    const char *last = strrchr(said, '\n');
+    return last != NULL ? last + 1 : said;
+}
+
+void th_write_stderr(const char *text, size_t bytes)
+{
+    if (!engine.running) {
+        (void)!write(STDERR_FILENO, text, bytes);
+        return;
+    }
+    report_step(HERE, "says: %.*s", (int)bytes, text);
+    size_t room = sizeof said - 1 - said_bytes;
+    if (bytes > room)
+        bytes = room;
+    memcpy(said + said_bytes, text, bytes);
+    said_bytes += bytes;
+    said[said_bytes] = '\0';
+}
+
+static void say(const char *format, va_list args)
+{
+    char line[LINE_BYTES] = "thrum: ";
+    int more = vsnprintf(line + 7, sizeof line - 8, format, args);
+    size_t used = more < 0 ? 7 : 7 + (size_t)more;
+    if (used > sizeof line - 2)
+        used = sizeof line - 2;
+    line[used++] = '\n';
+    th_write_stderr(line, used);
+}
+
+void th_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+void th_abort(void)
+{
+    if (engine.running)
+        engine_verdict(strstr(said, "broken invariant") ? THRUM_CHECK_ASSERTION
+                                                        : THRUM_CHECK_MISUSE,
+                       "%s", last_words());
+    abort();
+}
+
+void th_panic(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    th_abort();
+}
+
+bool th_write(int file, const char *text, size_t bytes)
+{
+    if (engine.running) {
+        th_write_stderr(text, bytes);
+        return true;
+    }
+    return write(file, text, bytes) == (ssize_t)bytes;
+}
+
+/* ---- threads ---- */
+
+typedef struct start {
+    void *(*body)(void *);
+    void *arg;
+} start;
+
+static start starts[MODEL_THREADS];
+static bool is_child;
+static int first_thread; /**< whose native id is the process's; another in a forked child */
+
+static void *start_thread(void *arg)
+{
+    const start *one = arg;
+    void *result = one->body(one->arg);
+    platform_thread_ends();
+    return result;
+}
+
+bool th_stack_bytes_valid(size_t stack_bytes)
+{
+    return stack_bytes == 0 || (stack_bytes >= TH_STACK_BYTES_MIN && stack_bytes < STACK_BYTES_MAX);
+}
+
+int th_thread_create(pthread_t *ret_thread, void *(*body)(void *), void *arg, size_t stack_bytes)
+{
+    if (!th_stack_bytes_valid(stack_bytes))
+        return THRUM_EINVAL;
+    if (!engine.running || platform_fails())
+        return THRUM_EAGAIN;
+    engine_point(true, HERE);
+    int number = engine.threads_made;
+    if (number == MODEL_THREADS)
+        engine_verdict(THRUM_CHECK_CRASH, "more than %d threads in one execution", MODEL_THREADS);
+    starts[number] = (start){body, arg};
+    engine_spawn(start_thread, &starts[number]);
+    *ret_thread = (pthread_t)(number + 1);
+    report_step(HERE, "starts thread %d", number);
+    return 0;
+}
+
+void th_thread_reap(pthread_t thread)
+{
+    engine_join((int)thread - 1, HERE);
+}
+
+void th_thread_detach(pthread_t thread)
+{
+    (void)thread;
+}
+
+pthread_t th_thread_self(void)
+{
+    return (pthread_t)(engine.current + 1);
+}
+
+bool th_thread_is_self(pthread_t thread)
+{
+    return thread == th_thread_self();
+}
+
+void th_thread_set_os_name(pthread_t thread, const char *name)
+{
+    (void)thread;
+    (void)name;
+}
+
+uint32_t th_native_id(void)
+{
+    return FIRST_NATIVE_ID + (uint32_t)engine.current;
+}
+
+int th_process_id(void)
+{
+    return FIRST_NATIVE_ID + first_thread;
+}
+
+bool th_is_first_thread(void)
+{
+    return engine.current == first_thread;
+}
+
+unsigned th_native_thread_count(void)
+{
+    unsigned count = 0;
+    for (int i = 0; i < engine.threads_made; i++)
+        count += engine.threads[i].state != THREAD_DONE && engine.threads[i].state != THREAD_GONE;
+    return count;
+}
+
+void th_stop_for_good(void)
+{
+    engine_stop();
+}
+
+void *th_thread_local_address(void *address)
+{
+    return world_thread_local_address(engine.current, address);
+}
+
+int th_cancel_disable(void)
+{
+    return 0;
+}
+
+void th_cancel_restore(int before)
+{
+    (void)before;
+}
+
+/* ---- keys ---- */
+
+static void (*key_destructors[KEYS_MAX])(void *);
+static unsigned keys_made;
+static __thread void *key_values[KEYS_MAX];
+
+int th_key_create(th_key *ret_key, void (*destructor)(void *))
+{
+    world_open();
+    if (keys_made == KEYS_MAX || platform_fails())
+        return THRUM_EAGAIN;
+    key_destructors[keys_made] = destructor;
+    *ret_key = keys_made++;
+    return 0;
+}
+
+void th_key_set(th_key key, void *value)
+{
+    key_values[key] = value;
+}
+
+void platform_thread_ends(void)
+{
+    for (int round = 0; round < KEY_ROUNDS; round++) {
+        for (unsigned key = 0; key < keys_made; key++) {
+            void *value = key_values[key];
+            key_values[key] = NULL;
+            if (value != NULL && key_destructors[key] != NULL)
+                key_destructors[key](value);
+        }
+    }
+}
+
+/* ---- the process ---- */
+
+static void (*exit_handlers[HANDLERS_MAX])(void);
+static unsigned exit_handler_count;
+
+typedef struct fork_handlers {
+    void (*before)(void);
+    void (*after_parent)(void);
+    void (*after_child)(void);
+} fork_handlers;
+
+static fork_handlers forks[HANDLERS_MAX];
+static unsigned fork_count;
+
+int th_at_exit(void (*handler)(void))
+{
+    if (exit_handler_count == HANDLERS_MAX || platform_fails())
+        return THRUM_ENOMEM;
+    exit_handlers[exit_handler_count++] = handler;
+    return 0;
+}
+
+void platform_program_ends(void)
+{
+    while (exit_handler_count > 0)
+        exit_handlers[--exit_handler_count]();
+}
+
+int th_at_fork(void (*before)(void), void (*after_parent)(void), void (*after_child)(void))
+{
+    if (fork_count == HANDLERS_MAX)
+        return THRUM_ENOMEM;
+    forks[fork_count++] = (fork_handlers){before, after_parent, after_child};
+    return 0;
+}
+
+int model_fork(void)
+{
+    for (unsigned i = fork_count; i > 0; i--)
+        if (forks[i - 1].before != NULL)
+            forks[i - 1].before();
+    is_child = strategy_choose(2, BUDGET_NONE, true) != 0;
+    report_step(HERE, is_child ? "forks; this is the child" : "forks; this is the parent");
+    if (is_child) {
+        engine_forget_others();
+        first_thread = engine.current;
+    }
+    for (unsigned i = 0; i < fork_count; i++) {
+        void (*after)(void) = is_child ? forks[i].after_child : forks[i].after_parent;
+        if (after != NULL)
+            after();
+    }
+    return !is_child;
+}

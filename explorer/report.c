@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Report.
+ *
+ *  Purpose     Show a failing schedule so that a programmer sees what happened: a line per step, in
+ *              the column of its thread, with the line of source.
+ *  State       The steps of the execution that is traced, in mapped memory.
+ *  Rejected    Reading debug information ourselves: addr2line, which comes with every compiler,
+ *              does it; without it there are function names. */
+#include "report.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "platform_model.h"
+#include "world.h"
+
+#define STEPS_MAX 4000
+#define STEPS_SHOWN 400
+#define TEXT_BYTES 160
+#define PLACE_BYTES 256
+#define COLUMNS_MAX 4
+#define COLUMN_WIDTH 6
+
+typedef struct step {
+    int thread;
+    const void *pc;
+    char text[TEXT_BYTES];
+} step;
+
+STATE static step *steps;
+STATE static uint32_t step_count;
+STATE static bool resolving;
+
+void report_begin(void)
+{
+    if (steps == NULL)
+        steps = mmap(NULL, STEPS_MAX * sizeof(step), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    step_count = 0;
+}
+
+void report_step(const void *pc, const char *format, ...)
+{
+    if (!engine.tracing || engine.quiet || steps == MAP_FAILED)
+        return;
+    /* of a very long execution the first half of the table and the latest steps are kept */
+    if (step_count == STEPS_MAX) {
+        memmove(&steps[STEPS_MAX / 2], &steps[STEPS_MAX / 2 + 1],
+                (STEPS_MAX / 2 - 1) * sizeof *steps);
+        step_count--;
+    }
+    step *made = &steps[step_count++];
+    made->thread = engine.current;
+    made->pc = pc;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(made->text, sizeof made->text, format, args);
+    va_end(args);
+    for (char *at = made->text; *at != '\0'; at++)
+        if (*at == '\n')
+            *at = ' ';
+}
+
+void report_sleepers(void)
+{
+    int before = engine.current;
+    for (int i = 0; i < engine.threads_made; i++) {
+        const engine_thread *one = &engine.threads[i];
+        engine.current = i;
+        if (one->state == THREAD_ASLEEP)
+            report_step(one->asleep_at, "ASLEEP for good");
+        else if (one->state == THREAD_JOINING)
+            report_step(one->asleep_at, "ASLEEP for good: joins thread %d", one->awaited);
+    }
+    engine.current = before;
+}
+
+/* ---- addresses in words ---- */
+
+static uintptr_t load_address(void)
+{
+    Dl_info info;
+    return dladdr((const void *)(uintptr_t)&report_begin, &info) != 0 ? (uintptr_t)info.dli_fbase
+                                                                        : 0;
+}
+
+/** Whether the program was linked to run at one address, so that addresses in it are absolute. */
+static bool is_position_independent(void)
+{
+    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)load_address();
+    return header == NULL || header->e_type == ET_DYN;
+}
+
+static bool ask_addr2line(uintptr_t address, char *buffer, size_t bytes)
+{
+    char command[128], function[PLACE_BYTES], line[PLACE_BYTES];
+    snprintf(command, sizeof command, "addr2line -s -f -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null",
+             (int)getpid(), address);
+    FILE *answer = popen(command, "r");
+    if (answer == NULL)
+        return false;
+    bool told = fgets(function, sizeof function, answer) != NULL &&
+                fgets(line, sizeof line, answer) != NULL;
+    pclose(answer);
+    if (!told || line[0] == '?')
+        return false;
+    function[strcspn(function, "\n")] = '\0';
+    line[strcspn(line, " \n")] = '\0';
+    snprintf(buffer, bytes, "%.120s (%.100s)", line, function);
+    return true;
+}
+
+const char *report_place(const void *pc, char *buffer, size_t bytes)
+{
+    Dl_info info;
+    if (pc == NULL) {
+        snprintf(buffer, bytes, "?");
+        return buffer;
+    }
+    /* the search itself does not need the words: they are found when the schedule is replayed */
+    if (engine.tracing || resolving) {
+        uintptr_t address = (uintptr_t)pc - 1;
+        if (ask_addr2line(is_position_independent() ? address - load_address() : address, buffer,
+                          bytes))
+            return buffer;
+    }
+    if (dladdr(pc, &info) != 0 && info.dli_sname != NULL)
+        snprintf(buffer, bytes, "%s+%#tx", info.dli_sname,
+                 (const char *)pc - (const char *)info.dli_saddr);
+    else
+        snprintf(buffer, bytes, "%p", pc);
+    return buffer;
+}
+
+/** The symbol of a static variable, from the program's own symbol table, by nm. */
+static bool ask_nm(uintptr_t address, char *buffer, size_t bytes)
+{
+    char command[160], line[PLACE_BYTES];
+    uintptr_t wanted = is_position_independent() ? address - load_address() : address;
+    snprintf(command, sizeof command, "nm -n /proc/%d/exe 2>/dev/null", (int)getpid());
+    FILE *answer = popen(command, "r");
+    uintptr_t best = 0;
+    char name[100] = "";
+    if (answer == NULL)
+        return false;
+    while (fgets(line, sizeof line, answer) != NULL) {
+        uintptr_t start;
+        char kind, symbol[100];
+        if (sscanf(line, "%" SCNxPTR " %c %99s", &start, &kind, symbol) != 3 || start > wanted)
+            continue;
+        if (strchr("bBdDrR", kind) != NULL && start >= best) {
+            best = start;
+            memcpy(name, symbol, sizeof name);
+        }
+    }
+    pclose(answer);
+    if (name[0] == '\0')
+        return false;
+    if (wanted == best)
+        snprintf(buffer, bytes, "%s", name);
+    else
+        snprintf(buffer, bytes, "%s+%zu", name, (size_t)(wanted - best));
+    return true;
+}
+
+/** Names already found, by address. */
+#define NAMES_MAX 64
+STATE static struct {
+    uintptr_t address;
+    char name[64];
+} names[NAMES_MAX];
+STATE static unsigned names_known;
+
+static const char *data_name(uintptr_t address, char *buffer, size_t bytes)
+{
+    for (unsigned i = 0; i < names_known; i++)
+        if (names[i].address == address)
+            return names[i].name;
+    if (!engine.tracing || !ask_nm(address, buffer, bytes))
+        snprintf(buffer, bytes, "%#" PRIxPTR, address);
+    if (engine.tracing && names_known < NAMES_MAX) {
+        names[names_known].address = address;
+        snprintf(names[names_known].name, sizeof names->name, "%.63s", buffer);
+        names_known++;
+    }
+    return buffer;
+}
+
+const char *report_object(const void *address, char *buffer, size_t bytes)
+{
+    region data = world_data();
+    int stack = world_stack_of(address);
+    if ((size_t)((const char *)address - data.first) < data.bytes)
+        return data_name((uintptr_t)address, buffer, bytes);
+    if (stack >= 0)
+        snprintf(buffer, bytes, "stack of thread %d (%p)", stack, address);
+    else if (world_is_heap(address))
+        snprintf(buffer, bytes, "allocated memory (%p)", address);
+    else
+        snprintf(buffer, bytes, "%p", address);
+    return buffer;
+}
+
+/* ---- printing ---- */
+
+static void print_step(uint32_t number)
+{
+    static const char *const kept_out = "";
+    const step *one = &steps[number];
+    char place[PLACE_BYTES] = "";
+    if (one->pc != NULL)
+        report_place(one->pc, place, sizeof place);
+    int indent = one->thread < COLUMNS_MAX ? one->thread * COLUMN_WIDTH : 0;
+    fprintf(stderr, "  %4u  %*sT%-4d%*s %-64s %s%s\n", number + 1, indent, "", one->thread,
+            COLUMNS_MAX * COLUMN_WIDTH - indent - COLUMN_WIDTH, "", one->text, place, kept_out);
+}
+
+static const char *verdict_name(enum thrum_check_verdict verdict)
+{
+    static const char *const words[] = {
+        "nothing", "an assertion fails", "a data race", "a deadlock", "a livelock",
+        "a use after free", "a leak", "misuse", "a crash", "an impossible history"};
+    return words[verdict];
+}
+
+void report_print(const search *wanted, const search_result *result)
+{
+    resolving = true;
+    fprintf(stderr, "%s: %s, in execution %" PRIu64 ", with %u preemption%s\n", wanted->name,
+            verdict_name(result->found.verdict), result->executions, result->preemptions,
+            result->preemptions == 1 ? "" : "s");
+    if (step_count > 0)
+        fprintf(stderr, "  step  thread                    what%61swhere\n", "");
+    for (uint32_t i = 0; i < step_count; i++) {
+        if (step_count > STEPS_SHOWN && i == STEPS_SHOWN / 2) {
+            fprintf(stderr, "   ...  %u steps left out\n", step_count - STEPS_SHOWN);
+            i = step_count - STEPS_SHOWN / 2;
+        }
+        print_step(i);
+    }
+    fprintf(stderr, "%s: %s\n", wanted->name, result->found.message);
+    fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
+    resolving = false;
+}

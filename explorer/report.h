@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Report: a failing schedule as a table of steps. */
+#ifndef TH_EXPLORER_REPORT_H
+#define TH_EXPLORER_REPORT_H
+
+#include "strategy.h"
+
+/** While the engine traces: the running thread does something visible at `pc` (NULL: nowhere). */
+void report_step(const void *pc, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** A step for each sleeping thread: where it sleeps. */
+void report_sleepers(void);
+
+/** "file.c:12 (function)" of a return address, or as good as it can be said. */
+const char *report_place(const void *pc, char *buffer, size_t bytes);
+
+/** "name+8" of data, "heap of thread 1", "stack of thread 0", ... */
+const char *report_object(const void *address, char *buffer, size_t bytes);
+
+void report_begin(void);
+/** Print the steps of the traced execution and what was found. */
+void report_print(const search *wanted, const search_result *result);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  thrum-model: search the models, and say how far. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models.h"
+
+#define NAME_BYTES 128
+
+typedef struct options {
+    bool list, long_form, table, quiet;
+    int strategy; /**< -1: the model's own, exhaustive */
+    int preemptions;
+    double seconds;
+    uint64_t executions, seed;
+    const char *replay;
+    char **names;
+    int name_count;
+} options;
+
+static const char usage[] =
+    "usage: thrum-model [OPTIONS] [NAME...]\n"
+    "\n"
+    "Explore the models called NAME, or whose name begins with NAME; all if none is given.\n"
+    "\n"
+    "  --list             the models, and what they show\n"
+    "  --short, --long    how far: the bounds that CI goes to (default), or the wider ones\n"
+    "  --preemptions N    another bound\n"
+    "  --strategy NAME    exhaustive (default), pct, random\n"
+    "  --seconds S        at most so long for each model\n"
+    "  --executions N     at most so many for each model\n"
+    "  --seed N           of pct and random\n"
+    "  --replay SCHEDULE  run one schedule of one model, and print its steps\n"
+    "  --table            print the results as a table for docs/internals/models.md\n"
+    "  --quiet            only failures and the last line\n"
+    "  --help             this page\n"
+    "\n"
+    "The status is 0 if all models are clean, 1 if one is not, 2 if the command is wrong.\n";
+
+static _Noreturn void wrong(const char *what, const char *which)
+{
+    fprintf(stderr, "thrum-model: %s: %s\n\n%s", what, which, usage);
+    exit(2);
+}
+
+static double number_of(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= 0))
+        wrong("not a number", text);
+    return number;
+}
+
+static int strategy_of(const char *text)
+{
+    if (strcmp(text, "exhaustive") == 0)
+        return THRUM_CHECK_EXHAUSTIVE;
+    if (strcmp(text, "pct") == 0)
+        return THRUM_CHECK_PCT;
+    if (strcmp(text, "random") == 0)
+        return THRUM_CHECK_RANDOM;
+    wrong("no such strategy", text);
+}
+
+static options read_options(int argc, char **argv)
+{
+    enum { LIST = 256, SHORT, LONG, PREEMPTIONS, STRATEGY, SECONDS, EXECUTIONS, SEED, REPLAY,
+           TABLE, QUIET, HELP };
+    static const struct option known[] = {
+        {"list", 0, NULL, LIST},         {"short", 0, NULL, SHORT},
+        {"long", 0, NULL, LONG},         {"preemptions", 1, NULL, PREEMPTIONS},
+        {"strategy", 1, NULL, STRATEGY}, {"seconds", 1, NULL, SECONDS},
+        {"executions", 1, NULL, EXECUTIONS}, {"seed", 1, NULL, SEED},
+        {"replay", 1, NULL, REPLAY},     {"table", 0, NULL, TABLE},
+        {"quiet", 0, NULL, QUIET},       {"help", 0, NULL, HELP},
+        {NULL, 0, NULL, 0}};
+    options read = {.strategy = -1, .preemptions = -1, .seconds = 1e9, .executions = UINT64_MAX,
+                    .seed = 1};
+    for (int which; (which = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
+        switch (which) {
+        case LIST: read.list = true; break;
+        case SHORT: read.long_form = false; break;
+        case LONG: read.long_form = true; break;
+        case PREEMPTIONS: read.preemptions = (int)number_of(optarg); break;
+        case STRATEGY: read.strategy = strategy_of(optarg); break;
+        case SECONDS: read.seconds = number_of(optarg); break;
+        case EXECUTIONS: read.executions = (uint64_t)number_of(optarg); break;
+        case SEED: read.seed = (uint64_t)number_of(optarg); break;
+        case REPLAY: read.replay = optarg; break;
+        case TABLE: read.table = true; break;
+        case QUIET: read.quiet = true; break;
+        case 'h':
+        case HELP: fputs(usage, stdout); exit(0);
+        default: fputs(usage, stderr); exit(2);
+        }
+    }
+    read.names = argv + optind;
+    read.name_count = argc - optind;
+    return read;
+}
+
+static bool is_wanted(const options *read, const char *name)
+{
+    for (int i = 0; i < read->name_count; i++)
+        if (strncmp(name, read->names[i], strlen(read->names[i])) == 0)
+            return true;
+    return read->name_count == 0;
+}
+
+static const char *extent(const search *wanted, const search_result *result, char *text,
+                          size_t bytes)
+{
+    if (wanted->strategy != THRUM_CHECK_EXHAUSTIVE)
+        snprintf(text, bytes, "at random");
+    else if (result->exhausted)
+        snprintf(text, bytes, "all, bound %u", wanted->preemptions_max);
+    else
+        snprintf(text, bytes, "cut, bound %u", wanted->preemptions_max);
+    return text;
+}
+
+static void say_result(const options *read, const model *one, const search *wanted,
+                       const search_result *result)
+{
+    char name[NAME_BYTES], how_far[32];
+    bool clean = result->found.verdict == THRUM_CHECK_NOTHING;
+    double rate = result->seconds > 0 ? (double)result->executions / result->seconds : 0;
+    snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
+    extent(wanted, result, how_far, sizeof how_far);
+    if (read->table)
+        printf("| %s | %s | %u | %s | %" PRIu64 " | %.2f | %s |\n", name, one->what,
+               models_threads(one), how_far, result->executions, result->seconds,
+               clean ? "clean" : "RED");
+    else if (!read->quiet || !clean)
+        printf("%-44s %u threads  %-14s %9" PRIu64 " executions  %7.2f s  %6.0f k/s  %s\n", name,
+               models_threads(one), how_far, result->executions, result->seconds, rate / 1000,
+               clean ? "clean" : "RED");
+    if (!clean)
+        printf("    to see it again: thrum-model --replay '%s' %s\n", result->schedule, name);
+    fflush(stdout);
+}
+
+/** Search one model; true if it is clean. */
+static bool run(const options *read, model *one)
+{
+    char name[NAME_BYTES];
+    search wanted;
+    search_result result;
+    models_prepare(one, read->long_form, &wanted);
+    snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
+    wanted.name = name;
+    if (read->strategy >= 0)
+        wanted.strategy = (enum thrum_check_strategy)read->strategy;
+    if (read->preemptions >= 0)
+        wanted.preemptions_max = (unsigned)read->preemptions;
+    if (read->strategy > THRUM_CHECK_EXHAUSTIVE && read->seconds > 1e8)
+        wanted.seconds_max = 1;
+    else
+        wanted.seconds_max = read->seconds;
+    wanted.executions_max = read->executions;
+    wanted.seed = read->seed;
+    wanted.replay = read->replay;
+    if (!strategy_search(&wanted, &result))
+        wrong("not a schedule", read->replay);
+    say_result(read, one, &wanted, &result);
+    return result.found.verdict == THRUM_CHECK_NOTHING;
+}
+
+int main(int argc, char **argv)
+{
+    options read = read_options(argc, argv);
+    unsigned passed = 0, failed = 0;
+    if (read.table)
+        printf("| model | shows | threads | schedules | executions | s | verdict |\n"
+               "|---|---|---|---|---|---|---|\n");
+    for (model *one = models_all(); one != NULL; one = one->next) {
+        char name[NAME_BYTES];
+        snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
+        if (!is_wanted(&read, name))
+            continue;
+        if (read.list)
+            printf("%-44s %s\n", name, one->what);
+        else if (run(&read, one))
+            passed++;
+        else
+            failed++;
+    }
+    if (read.list)
+        return 0;
+    if (passed + failed == 0)
+        wrong("no such model", read.name_count > 0 ? read.names[0] : "none is built in");
+    if (!read.table)
+        printf("%u passed, %u failed\n", passed, failed);
+    return failed > 0;
+}
