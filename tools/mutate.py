@@ -29,7 +29,7 @@ import time
 import mutants
 
 NOT_COPIED = shutil.ignore_patterns(".git", "build*", "__pycache__")
-LIMIT_MIN, LIMIT_FACTOR = 60, 10  # seconds; how much longer than without a fault
+LIMIT_MIN, LIMIT_FACTOR = 60, 10  # seconds for a run, and how much longer than without a fault
 BUILD_LIMIT = 900
 OUTPUT_SHOWN = 3000
 
@@ -115,24 +115,23 @@ class Run:
     def __init__(self, target, arguments, name):
         self.target, self.arguments, self.name = target, arguments, name
 
-    def start(self, program, limit):
-        """(what was red, or None, seconds)"""
+    def reds(self, program, limit, known=(), whole=False):
+        """(what is red, the first one unless `whole`, but for those known to be; seconds)"""
         red = []
 
         def stop(line):
-            if " RED" in line or line.startswith("FAILED "):
+            if " RED" in line and line.split()[0] not in known:
                 red.append(line.split()[0])
-            return bool(red)
-        environment = dict(os.environ, THRUM_TEST_TIME_FACTOR="1")
+            return bool(red) and not whole
         status, output, seconds = run([str(program), *self.arguments], limit, stop,
-                                      env=environment, stdin=subprocess.DEVNULL)
-        if red and red[0] != "FAILED":
-            return red[0], seconds
-        if status is None:
-            return f"{self.name} (time limit)", seconds
+                                      stdin=subprocess.DEVNULL)
         if status == 2 and self.target == MODELS:
             raise GateError(f"{self.name}: {output[-OUTPUT_SHOWN:]}")
-        return (None if status == 0 else self.name), seconds
+        if status is None and not red:
+            red.append(f"{self.name} (time limit)")
+        elif status != 0 and not red and not (known and status == 1):
+            red.append(self.name)
+        return red, seconds
 
 
 MODELS = "thrum-model"
@@ -162,10 +161,10 @@ def test_run(place, test):
 class Baseline:
     """Programs without a fault: what is red there says nothing, and how long they take."""
 
-    def __init__(self, place, folder):
-        self.place, self.folder = place, folder
+    def __init__(self, place, folder, limit):
+        self.place, self.folder, self.least = place, folder, limit
         self.lock = threading.Lock()
-        self.programs, self.seconds = {}, {}
+        self.programs, self.runs = {}, {}
         folder.mkdir(exist_ok=True)
 
     def build(self, targets):
@@ -177,15 +176,18 @@ class Baseline:
                 self.programs[target] = self.folder / target
                 shutil.copy2(self.place.program(target), self.programs[target])
 
-    def limit(self, one):
-        """How long the run may take with a fault; GateError if it is red without one."""
+    def of(self, one):
+        """What is red in a run without a fault, and how long it may take with one."""
         with self.lock:
-            if one.name not in self.seconds:
-                red, seconds = one.start(self.programs[one.target], BUILD_LIMIT)
-                if red is not None:
-                    raise GateError(f"{red} is red without any fault")
-                self.seconds[one.name] = seconds
-            return max(LIMIT_MIN, LIMIT_FACTOR * self.seconds[one.name])
+            if one.name not in self.runs:
+                self.runs[one.name] = one.reds(self.programs[one.target], BUILD_LIMIT, whole=True)
+            red, seconds = self.runs[one.name]
+        return red, max(self.least, LIMIT_FACTOR * seconds)
+
+    def findings(self):
+        for red, _ in self.runs.values():
+            for name in red:
+                yield f"{name} is red without any fault"
 
 
 # ---- the gate ----
@@ -204,7 +206,7 @@ class Gate:
         self.jobs = max(1, min(2, options.jobs))
         self.places = [Workplace(options.root, make_folder(folder / f"worker{i}"))
                        for i in range(self.jobs)]
-        self.baseline = Baseline(self.places[0], folder / "baseline")
+        self.baseline = Baseline(self.places[0], folder / "baseline", options.limit)
         self.nouns = []
 
     def prepare(self, planted):
@@ -237,8 +239,9 @@ class Gate:
                 return "explorer", red
         runs = [test_run(place, test) for test in mutants.tests_of(mutant.file)]
         runs = [one for one in runs if one is not None]
-        if runs:
-            place.make(*[one.target for one in runs])
+        good, output = place.make(*[one.target for one in runs]) if runs else (True, "")
+        if not good:
+            return "broken", f"it does not compile:\n{output[-OUTPUT_SHOWN:]}"
         for one in runs:
             red = self.red(place, one)
             if red is not None:
@@ -246,8 +249,12 @@ class Gate:
         return "survived", ""
 
     def red(self, place, one):
-        limit = self.baseline.limit(one)
-        return one.start(place.program(one.target), limit)[0]
+        """What the run finds red that is not without the fault, or None."""
+        known, limit = self.baseline.of(one)
+        if one.name in known:
+            return None
+        red, _ = one.reds(place.program(one.target), limit, known)
+        return red[0] if red else None
 
     def run_all(self, planted, say):
         free = queue.Queue()
@@ -305,9 +312,9 @@ def findings(verdicts, equivalents):
             yield f"{where}: caught by {verdict.by}, but argued to change nothing"
 
 
-def conclude(verdicts, equivalents):
+def conclude(verdicts, equivalents, baseline):
     """Print the end; True if all is well."""
-    wrong = list(findings(verdicts, equivalents))
+    wrong = list(findings(verdicts, equivalents)) + list(baseline.findings())
     for line in wrong:
         print(line)
     by = {line: sum(verdict.line == line for verdict in verdicts)
@@ -361,10 +368,12 @@ def parse():
                       help="plant N of those that are not argued to change nothing")
     what.add_argument("--list", action="store_true", help="list the mutants, plant none")
     what.add_argument("--compile", action="store_true", help="see whether each compiles")
-    parser.add_argument("--only", metavar="PATTERN", default="*",
+    parser.add_argument("--only", metavar="PATTERN", action="append",
                         help="only mutants whose name or file matches (* and ? are wild)")
     parser.add_argument("--seed", type=int, help="of the sample; printed")
     parser.add_argument("--jobs", type=int, default=2, help="at most 2 at a time (default)")
+    parser.add_argument("--limit", type=float, default=LIMIT_MIN, metavar="SECONDS",
+                        help="for a run, or ten times what it takes without a fault (default: 60)")
     parser.add_argument("--work", type=pathlib.Path, metavar="FOLDER",
                         help="work in FOLDER (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
@@ -378,7 +387,8 @@ def parse():
 def choose(options, found, equivalents):
     """The mutants to plant."""
     def matches(mutant):
-        return any(fnmatch.fnmatchcase(text, options.only) for text in (mutant.name, mutant.file))
+        return any(fnmatch.fnmatchcase(text, pattern) for pattern in options.only or ["*"]
+                   for text in (mutant.name, mutant.file))
     planted = [mutant for mutant in found if matches(mutant)]
     if options.sample is not None:
         seed = options.seed if options.seed is not None else random.randrange(1 << 31)
@@ -386,7 +396,7 @@ def choose(options, found, equivalents):
         planted = random.Random(seed).sample(planted, min(options.sample, len(planted)))
         print(f"a sample of {len(planted)} by --seed {seed}", flush=True)
     if not planted:
-        raise GateError(f"no mutant matches {options.only}")
+        raise GateError("no mutant matches")
     # those of one file together, so that less has to be compiled again
     return sorted(planted, key=lambda mutant: (mutant.file, mutant.line))
 
@@ -403,7 +413,7 @@ def plant(options, planted, equivalents):
             shutil.rmtree(folder, ignore_errors=True)
     if options.json is not None:
         write_json(options.json, verdicts)
-    return conclude(verdicts, equivalents)
+    return conclude(verdicts, equivalents, gate.baseline)
 
 
 def main():
