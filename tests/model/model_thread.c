@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Models of threads (src/thread/thread.c, record.c, shutdown.c): started, joined by one and by
+ *  two, let go, refused; what the program's end waits for and what it stops. */
+#include "model_kit.h"
+#include "thrum/event.h"
+#include "thrum/thread.h"
+
+static int written, finished_first;
+static thrum_thread *made;
+
+/* ---- start, join, free ---- */
+
+static void *write_target(void *arg)
+{
+    written = 1;
+    return arg;
+}
+
+static int answer;
+
+static void start_and_join(void)
+{
+    thrum_thread *thread = thrum_spawn(write_target, &answer);
+    model_assert(thread != NULL);
+    model_assert(thrum_thread_join(thread) == 0);
+    model_assert(written == 1 && thrum_thread_result(thread) == &answer);
+    model_assert(!thrum_thread_is_alive(thread));
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, joins, .what = "what a thread wrote is read after its join",
+      .threads = {start_and_join})
+MODEL(thread, joins_weak, .what = "the same on weak memory", .threads = {start_and_join},
+      .stale_reads = 1, .preemptions = 2)
+MODEL(thread, joins_spurious, .what = "the same, sleeps that end for nothing",
+      .threads = {start_and_join}, .spurious = 2, .preemptions = 3)
+
+static void start_and_let_go(void)
+{
+    thrum_thread *thread = thrum_spawn(write_target, NULL);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+}
+
+static void has_run(void)
+{
+    model_assert(written == 1);
+}
+
+MODEL(thread, let_go, .what = "a thread whose handle is freed at once runs all the same",
+      .threads = {start_and_let_go}, .finish = has_run)
+
+static void start_and_look(void)
+{
+    thrum_thread *thread = thrum_spawn(write_target, &answer);
+    if (thrum_thread_result(thread) != NULL)
+        model_assert(written == 1);
+    if (!thrum_thread_is_alive(thread))
+        model_assert(written == 1);
+    model_assert(thrum_thread_ident(thread) != 0);
+    model_assert(thrum_thread_join(thread) == 0);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, looks, .what = "who sees that a thread has ended reads what it wrote",
+      .threads = {start_and_look}, .stale_reads = 1, .preemptions = 2)
+
+/* ---- joined by two ---- */
+
+static void *join_it(void *thread)
+{
+    model_assert(thrum_thread_join(thread) == 0);
+    model_assert(written == 1);
+    return NULL;
+}
+
+static void join_with_another(void)
+{
+    made = thrum_spawn(write_target, &answer);
+    thrum_thread *joiner = thrum_spawn(join_it, made);
+    model_assert(made != NULL && joiner != NULL);
+    model_assert(thrum_thread_join(made) == 0);
+    model_assert(written == 1);
+    model_assert(thrum_thread_join(joiner) == 0);
+    thrum_thread_free(joiner);
+    thrum_thread_free(made);
+}
+
+MODEL(thread, joined_by_two, .what = "two join one thread", .threads = {join_with_another},
+      .preemptions = 1, .long_preemptions = 2)
+
+static void join_until(void)
+{
+    thrum_thread *thread = thrum_spawn(write_target, NULL);
+    model_assert(thread != NULL);
+    int status = thrum_thread_join_until(thread, kit_soon());
+    model_assert(status == 0 || status == THRUM_ETIMEDOUT);
+    if (status == 0)
+        model_assert(written == 1);
+    model_assert(thrum_thread_join(thread) == 0);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, joins_until, .what = "a deadline passes before or after the end",
+      .threads = {join_until}, .ticks = 1, .preemptions = 2)
+
+/* ---- a history: alive, then ended ---- */
+
+enum { JOIN, IS_ALIVE };
+
+/** Alive until somebody has joined it, or has seen its end. */
+static bool alive_then_ended(void *state, const model_operation *operation)
+{
+    int64_t *ended = state;
+    if (operation->operation == IS_ALIVE && operation->result == 1)
+        return *ended == 0;
+    *ended = 1;
+    return true;
+}
+
+static void call_is_alive(void)
+{
+    unsigned call = model_call(IS_ALIVE, 0);
+    model_return(call, thrum_thread_is_alive(made));
+}
+
+static void *join_and_look(void *unused)
+{
+    (void)unused;
+    unsigned call = model_call(JOIN, 0);
+    model_assert(thrum_thread_join(made) == 0);
+    model_return(call, 0);
+    call_is_alive();
+    return NULL;
+}
+
+static void *look_twice(void *unused)
+{
+    (void)unused;
+    call_is_alive();
+    call_is_alive();
+    return NULL;
+}
+
+static void join_and_watch(void)
+{
+    made = thrum_spawn(write_target, NULL);
+    thrum_thread *watcher = thrum_spawn(look_twice, NULL);
+    model_assert(made != NULL && watcher != NULL);
+    join_and_look(NULL);
+    model_assert(thrum_thread_join(watcher) == 0);
+    thrum_thread_free(watcher);
+    thrum_thread_free(made);
+}
+
+static void check_history(void)
+{
+    model_check_history(alive_then_ended);
+}
+
+MODEL(thread, history, .what = "alive, then ended, for a joiner and a watcher",
+      .threads = {join_and_watch}, .finish = check_history, .preemptions = 1, .long_preemptions = 2)
+
+/* ---- started by two ---- */
+
+static int started_ok, refused;
+static thrum_thread *fresh;
+
+static void make_fresh(void)
+{
+    fresh = thrum_thread_new(write_target, NULL);
+    model_assert(fresh != NULL);
+}
+
+static void start_fresh(void)
+{
+    int status = thrum_thread_start(fresh);
+    model_assert(status == 0 || status == THRUM_ESTATE);
+    __atomic_fetch_add(status == 0 ? &started_ok : &refused, 1, __ATOMIC_RELAXED);
+}
+
+static void one_started_it(void)
+{
+    model_assert(started_ok == 1 && refused == 1 && written == 1);
+    thrum_thread_free(fresh);
+}
+
+MODEL(thread, started_by_two, .what = "of two that start a thread one is refused",
+      .setup = make_fresh, .threads = {start_fresh, start_fresh}, .finish = one_started_it,
+      .may_leak = true, .preemptions = 2)
+
+/** Who makes it a daemon and who starts it: one comes first. */
+static void make_daemon(void)
+{
+    int status = thrum_thread_set_daemon(fresh, true);
+    model_assert(status == 0 || status == THRUM_ESTATE);
+    if (status == 0)
+        model_assert(thrum_thread_is_daemon(fresh));
+}
+
+MODEL(thread, made_daemon, .what = "a start meets set_daemon", .setup = make_fresh,
+      .threads = {start_fresh, make_daemon}, .may_leak = true, .preemptions = 2)
+
+/* ---- failures ---- */
+
+static void start_or_fail(void)
+{
+    thrum_thread *thread = thrum_thread_new(write_target, &answer);
+    if (thread == NULL)
+        return;
+    int status = thrum_thread_start(thread);
+    if (status != 0) {
+        model_assert(status == THRUM_ENOMEM || status == THRUM_EAGAIN);
+        model_assert(thrum_active_count() == 1);
+        model_assert(thrum_thread_join(thread) == THRUM_ESTATE);
+        status = thrum_thread_start(thread);
+    }
+    if (status == 0)
+        model_assert(thrum_thread_join(thread) == 0 && written == 1);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, fails_to_start, .what = "memory or a thread is missing; then it is tried again",
+      .threads = {start_or_fail}, .failures = 2, .preemptions = 3)
+
+static int hook_calls;
+
+static void note_failure(const thrum_thread *thread, const thrum_error *error)
+{
+    (void)thread;
+    hook_calls += error->code == 7;
+}
+
+static void *fail_target(void *unused)
+{
+    (void)unused;
+    return thrum_fail(7, "%s", "no");
+}
+
+static void start_one_that_fails(void)
+{
+    thrum_set_excepthook(note_failure);
+    thrum_thread *thread = thrum_spawn(fail_target, NULL);
+    model_assert(thread != NULL && thrum_thread_join(thread) == 0);
+    model_assert(hook_calls == 1 && thrum_thread_result(thread) == NULL);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, excepthook, .what = "a failure is told once, before the join returns",
+      .threads = {start_one_that_fails}, .preemptions = 2, .stale_reads = 1)
+
+static thrum_excepthook hook_seen;
+static int hook_data;
+
+static void tell_hook_data(const thrum_thread *thread, const thrum_error *error)
+{
+    (void)thread;
+    (void)error;
+    model_assert(hook_data == 1);
+}
+
+static void set_hook_with_data(void)
+{
+    hook_data = 1;
+    hook_seen = thrum_set_excepthook(tell_hook_data);
+}
+
+static void *fail_quietly(void *unused)
+{
+    (void)unused;
+    return thrum_fail(8, "%s", "no");
+}
+
+static void fail_meanwhile(void)
+{
+    thrum_thread *thread = thrum_spawn(fail_quietly, NULL);
+    model_assert(thread != NULL && thrum_thread_join(thread) == 0);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, hook_publishes, .what = "what was written before a hook was set, the hook reads",
+      .threads = {fail_meanwhile, set_hook_with_data}, .preemptions = 2, .stale_reads = 1)
+
+/* ---- the end of the program ---- */
+
+static void *finish_late(void *unused)
+{
+    (void)unused;
+    finished_first = 1;
+    return NULL;
+}
+
+static void shut_down(void)
+{
+    thrum_thread *thread = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(finished_first == 1);
+}
+
+MODEL(thread, shutdown_awaits, .what = "the end awaits a thread that is no daemon",
+      .threads = {shut_down}, .preemptions = 3)
+MODEL(thread, shutdown_weak, .what = "the same on weak memory", .threads = {shut_down},
+      .preemptions = 2, .stale_reads = 1)
+
+static int daemon_steps, steps_at_end;
+
+static void *sleep_thrice(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        thrum_sleep(0.001);
+        __atomic_fetch_add(&daemon_steps, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void shut_down_with_daemon(void)
+{
+    thrum_thread *late = thrum_thread_new(finish_late, NULL);
+    thrum_thread *thread = thrum_spawn(sleep_thrice, NULL, .daemon = THRUM_DAEMON);
+    model_assert(late != NULL && thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    steps_at_end = __atomic_load_n(&daemon_steps, __ATOMIC_RELAXED);
+    model_assert(thrum_thread_start(late) == THRUM_ESHUTDOWN);
+    thrum_thread_free(late);
+}
+
+/** It may have been between two calls when the end came. */
+static void daemon_made_at_most_one_step(void)
+{
+    model_assert(daemon_steps <= steps_at_end + 1);
+    model_assert(finished_first == 0);
+}
+
+static int held_by_daemon;
+static thrum_event daemon_event;
+
+static void *wait_for_ever(void *unused)
+{
+    (void)unused;
+    thrum_event_wait(&daemon_event);
+    (void)thrum_get_ident();
+    held_by_daemon = 1; /* never: the set comes after the end */
+    return NULL;
+}
+
+static void shut_down_and_set(void)
+{
+    thrum_thread *thread = thrum_spawn(wait_for_ever, NULL, .daemon = THRUM_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    thrum_event_set(&daemon_event);
+}
+
+static void daemon_did_not_go_on(void)
+{
+    model_assert(held_by_daemon == 0);
+    model_assert(model_is_stopped(1) || model_is_asleep(1));
+}
+
+MODEL(thread, daemon_stops, .what = "a daemon runs no further after the end",
+      .threads = {shut_down_and_set}, .finish = daemon_did_not_go_on, .may_deadlock = true,
+      .may_leak = true, .preemptions = 2)
+MODEL(thread, daemon_sleeps, .what = "a daemon that sleeps stops, no thread starts after the end",
+      .threads = {shut_down_with_daemon}, .finish = daemon_made_at_most_one_step, .may_leak = true,
+      .ticks = 1, .preemptions = 2)
+
+static int callback_done;
+
+static void call_back(void *unused)
+{
+    (void)unused;
+    model_assert(callback_done == 0);
+    callback_done = 1;
+}
+
+static void *shut_down_too(void *unused)
+{
+    (void)unused;
+    int status = thrum_shutdown();
+    model_assert(status == 0);
+    model_assert(callback_done == 1);
+    return NULL;
+}
+
+static void shut_down_by_two(void)
+{
+    model_assert(thrum_at_shutdown(call_back, NULL) == 0);
+    thrum_thread *thread = thrum_spawn(shut_down_too, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(callback_done == 1);
+    model_assert(thrum_thread_join(thread) == 0);
+    thrum_thread_free(thread);
+}
+
+MODEL(thread, shutdown_by_two, .what = "two end the program at once", .preemptions = 2,
+      .threads = {shut_down_by_two})
+
+static thrum_thread *second;
+
+static void *start_another(void *unused)
+{
+    (void)unused;
+    second = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    if (second != NULL)
+        thrum_thread_free(second);
+    else
+        finished_first = 1;
+    return NULL;
+}
+
+static void shut_down_chain(void)
+{
+    thrum_thread *thread = thrum_spawn(start_another, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(finished_first == 1);
+}
+
+MODEL(thread, shutdown_chain, .what = "the end awaits a thread that an awaited one starts",
+      .threads = {shut_down_chain}, .preemptions = 2)
