@@ -183,8 +183,11 @@ static void queue_until(void)
 {
     thrum_lock_acquire(&lock);
     queued++;
-    int status = thrum_condition_wait_until(&condition, &lock, kit_soon());
+    thrum_time deadline = kit_soon();
+    int status = thrum_condition_wait_until(&condition, &lock, deadline);
     model_assert(status == 0 || status == THRUM_ETIMEDOUT);
+    if (status != 0)
+        kit_has_passed(deadline);
     status_of[model_thread()] = status;
     if (status == 0)
         model_assert(++woken <= notified);

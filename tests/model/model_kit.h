@@ -36,6 +36,12 @@ static inline thrum_time kit_late(void)
     return thrum_after(0.004);
 }
 
+/** Who says that a deadline has passed is right. */
+static inline void kit_has_passed(thrum_time deadline)
+{
+    model_assert(thrum_now() >= deadline);
+}
+
 /* ---- histories ---- */
 
 /** What is called: with the result 1 where it was granted, else 0. */

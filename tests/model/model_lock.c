@@ -115,8 +115,11 @@ MODEL(lock, history_until, .what = "the same, one with a deadline",
 
 static void pass_until(void)
 {
-    if (thrum_lock_acquire_until(&lock, kit_soon()) != 0)
+    thrum_time deadline = kit_soon();
+    if (thrum_lock_acquire_until(&lock, deadline) != 0) {
+        kit_has_passed(deadline);
         return;
+    }
     kit_visit(&section);
     thrum_lock_release(&lock);
 }

@@ -192,7 +192,10 @@ static int granted_count, taken_count;
 
 static void wait_until(void)
 {
-    passed[model_thread()] = wait_at_gate(kit_soon());
+    thrum_time deadline = kit_soon();
+    passed[model_thread()] = wait_at_gate(deadline);
+    if (!passed[model_thread()])
+        kit_has_passed(deadline);
 }
 
 /** Wakes one, if one is there; leaves the gate shut. */
@@ -364,6 +367,40 @@ MODEL(park, history, .what = "a queue, as a line would answer",
 
 /* ---- contexts ---- */
 
+/** Contexts are used again, as many as are used at a time; owner words never. */
+static th_context *context_of[MOST][2];
+static uint32_t word_of[MOST][2];
+
+static void use_two_contexts(void)
+{
+    unsigned me = model_thread();
+    for (int i = 0; i < 2; i++) {
+        th_context *mine = th_context_new();
+        model_assert(mine != NULL && th_context_of(mine->self) == mine);
+        context_of[me][i] = mine;
+        word_of[me][i] = mine->self;
+        th_context_free(mine);
+    }
+}
+
+static void contexts_were_recycled(void)
+{
+    unsigned distinct = 0;
+    for (int i = 0; i < 6; i++) {
+        bool is_new = true;
+        for (int j = 0; j < i; j++) {
+            model_assert(word_of[i / 2][i % 2] != word_of[j / 2][j % 2]);
+            is_new &= context_of[i / 2][i % 2] != context_of[j / 2][j % 2];
+        }
+        distinct += is_new;
+    }
+    model_assert(distinct <= 3);
+}
+
+MODEL(park, contexts, .what = "contexts are used again, owner words are not",
+      .threads = {use_two_contexts, use_two_contexts, use_two_contexts},
+      .finish = contexts_were_recycled, .preemptions = 2)
+
 /** Contexts are recycled, never freed: a late resume reaches one, if perhaps another's. */
 static th_context *recycled;
 
@@ -419,3 +456,16 @@ static void find_context(void)
 
 MODEL(park, finds_context, .what = "a context is found by its owner word, on weak memory",
       .threads = {make_chunk, find_context, find_context}, .stale_reads = 1, .preemptions = 2)
+
+/* ---- plain sleep ---- */
+
+static void sleep_a_while(void)
+{
+    thrum_time deadline = kit_soon();
+    model_assert(thrum_sleep_until(deadline) == 0);
+    kit_has_passed(deadline);
+}
+
+MODEL(park, sleeps, .what = "a sleep lasts until its deadline, whatever ends it early",
+      .setup = remember_main, .threads = {sleep_a_while, resume_main, resume_main}, .spurious = 1,
+      .ticks = 1)

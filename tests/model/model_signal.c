@@ -155,6 +155,78 @@ MODEL(signal, publishes, .what = "written in a handler, read after the wake-up, 
       .threads = {wait_interrupted_by_release, acquire_read_and_set}, .finish = nothing_is_left,
       .stale_reads = 1, .preemptions = 2)
 
+/* ---- two handlers, one after or inside the other's work ---- */
+
+static bool handled_too;
+
+static void release_in_second_handler(void)
+{
+    handled_too = true;
+    model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+}
+
+static void set_in_first_handler(void)
+{
+    set_in_handler();
+    model_interrupt(release_in_second_handler);
+}
+
+static void release_interrupted_twice(void)
+{
+    model_interrupt(set_in_first_handler);
+    model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+    model_interrupt(NULL);
+    model_assert(!handled || thrum_event_is_set(&event));
+    if (!handled)
+        thrum_event_set(&event);
+    if (!handled_too)
+        release_in_second_handler();
+}
+
+static void acquire_two_and_wait(void)
+{
+    acquire();
+    acquire();
+    model_assert(thrum_event_wait(&event) == 0);
+}
+
+MODEL(signal, twice, .what = "a second handler interrupts what the first left to do",
+      .threads = {release_interrupted_twice, acquire_two_and_wait}, .finish = nothing_is_left)
+
+static void wait_interrupted_twice(void)
+{
+    model_interrupt(set_in_first_handler);
+    int status = thrum_semaphore_acquire_until(&semaphore, kit_soon());
+    model_interrupt(NULL);
+    model_assert(status == THRUM_ETIMEDOUT || (status == 0 && handled_too));
+    model_assert(thrum_semaphore_value(&semaphore) == (handled_too && status != 0));
+    model_assert(!handled || thrum_event_is_set(&event));
+}
+
+MODEL(signal, twice_alone, .what = "the same in a wait of a thread that is alone",
+      .threads = {wait_interrupted_twice}, .preemptions = 4)
+
+/** More operations than a thread keeps room for without asking for memory. */
+static void release_ten_times(void)
+{
+    handled = true;
+    for (int i = 0; i < 10; i++)
+        model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+}
+
+static void wait_interrupted_by_ten(void)
+{
+    model_interrupt(release_ten_times);
+    (void)thrum_event_wait_until(&event, kit_soon());
+    (void)thrum_semaphore_acquire_until(&semaphore, kit_soon());
+    model_interrupt(NULL);
+    unsigned left = thrum_semaphore_value(&semaphore);
+    model_assert(left == (handled ? 9 : 0) || left == 10);
+}
+
+MODEL(signal, ten_operations, .what = "a handler leaves ten operations",
+      .threads = {wait_interrupted_by_ten}, .preemptions = 2)
+
 /* ---- during locks and conditions ---- */
 
 static thrum_condition condition;

@@ -4,6 +4,7 @@
  *  two, let go, refused; what the program's end waits for and what it stops. */
 #include "model_kit.h"
 #include "thrum/event.h"
+#include "thrum/lock.h"
 #include "thrum/thread.h"
 
 static int written, finished_first;
@@ -94,10 +95,13 @@ static void join_until(void)
 {
     thrum_thread *thread = thrum_spawn(write_target, NULL);
     model_assert(thread != NULL);
-    int status = thrum_thread_join_until(thread, kit_soon());
+    thrum_time deadline = kit_soon();
+    int status = thrum_thread_join_until(thread, deadline);
     model_assert(status == 0 || status == THRUM_ETIMEDOUT);
     if (status == 0)
         model_assert(written == 1);
+    else
+        kit_has_passed(deadline);
     model_assert(thrum_thread_join(thread) == 0);
     thrum_thread_free(thread);
 }
@@ -336,6 +340,34 @@ static void daemon_made_at_most_one_step(void)
     model_assert(finished_first == 0);
 }
 
+static thrum_lock daemon_lock;
+
+static void *lock_thrice(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        thrum_lock_acquire(&daemon_lock);
+        __atomic_fetch_add(&daemon_steps, 1, __ATOMIC_RELAXED);
+        thrum_lock_release(&daemon_lock);
+    }
+    return NULL;
+}
+
+static void shut_down_beside_locks(void)
+{
+    thrum_thread *thread = thrum_spawn(lock_thrice, NULL, .daemon = THRUM_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    steps_at_end = __atomic_load_n(&daemon_steps, __ATOMIC_RELAXED);
+    thrum_lock_acquire(&daemon_lock);
+    thrum_lock_release(&daemon_lock);
+}
+
+MODEL(thread, daemon_locks, .what = "a daemon stops at a lock, and not with it",
+      .threads = {shut_down_beside_locks}, .finish = daemon_made_at_most_one_step, .may_leak = true,
+      .preemptions = 3)
+
 static int held_by_daemon;
 static thrum_event daemon_event;
 
@@ -426,3 +458,51 @@ static void shut_down_chain(void)
 
 MODEL(thread, shutdown_chain, .what = "the end awaits a thread that an awaited one starts",
       .threads = {shut_down_chain}, .preemptions = 2)
+
+static void *start_and_join_another(void *unused)
+{
+    (void)unused;
+    thrum_thread *thread = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL && thrum_thread_join(thread) == 0);
+    thrum_thread_free(thread);
+    return NULL;
+}
+
+static void shut_down_beside_join(void)
+{
+    thrum_thread *thread = thrum_spawn(start_and_join_another, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(finished_first == 1);
+}
+
+MODEL(thread, shutdown_beside_join, .what = "the end and a joiner both want a thread that ended",
+      .threads = {shut_down_beside_join}, .preemptions = 2)
+
+static void *start_for_the_end(void *unused)
+{
+    (void)unused;
+    thrum_thread *thread = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    if (thread != NULL)
+        thrum_thread_free(thread);
+    return NULL;
+}
+
+/** A daemon starts a thread to be awaited, at any moment of the end. */
+static void shut_down_beside_start(void)
+{
+    thrum_thread *thread = thrum_spawn(start_for_the_end, NULL, .daemon = THRUM_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    thrum_thread *living[4];
+    size_t count = thrum_enumerate(living, 4);
+    for (size_t i = 0; i < count; i++) {
+        model_assert(living[i] == thrum_main_thread() || thrum_thread_is_daemon(living[i]));
+        thrum_thread_free(living[i]);
+    }
+}
+
+MODEL(thread, shutdown_beside_start, .what = "a daemon starts a thread that the end then awaits",
+      .threads = {shut_down_beside_start}, .may_leak = true, .preemptions = 2)
