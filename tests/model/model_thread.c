@@ -3,6 +3,7 @@
  *  Models of threads (src/thread/thread.c, record.c, shutdown.c): started, joined by one and by
  *  two, let go, refused; what the program's end waits for and what it stops. */
 #include "model_kit.h"
+#include "park/context.h"
 #include "thrum/event.h"
 #include "thrum/lock.h"
 #include "thrum/thread.h"
@@ -206,6 +207,21 @@ static void make_daemon(void)
 MODEL(thread, made_daemon, .what = "a start meets set_daemon", .setup = make_fresh,
       .threads = {start_fresh, make_daemon}, .may_leak = true, .preemptions = 2)
 
+/** Who sees it alive knows its ident. */
+static void look_at_fresh(void)
+{
+    if (!thrum_thread_is_alive(fresh))
+        model_discard();
+    model_assert(thrum_thread_ident(fresh) != 0);
+    int status = thrum_thread_join(fresh);
+    model_assert(status == 0);
+    model_assert(written == 1);
+}
+
+MODEL(thread, met_by_another, .what = "who sees a thread alive knows its ident, and joins it",
+      .setup = make_fresh, .threads = {start_fresh, look_at_fresh}, .may_leak = true,
+      .stale_reads = 1, .preemptions = 2)
+
 /* ---- failures ---- */
 
 static void start_or_fail(void)
@@ -225,8 +241,16 @@ static void start_or_fail(void)
     thrum_thread_free(thread);
 }
 
+/** One context is the main thread's, one was the other thread's: no third was made. */
+static void no_context_is_lost(void)
+{
+    th_context *again = th_context_new();
+    model_assert(again != NULL && th_context_of(again->self) == again);
+    model_assert((again->self >> TH_OWNER_SHIFT & 0xFF) == 2);
+}
+
 MODEL(thread, fails_to_start, .what = "memory or a thread is missing; then it is tried again",
-      .threads = {start_or_fail}, .failures = 2, .preemptions = 3)
+      .threads = {start_or_fail}, .finish = no_context_is_lost, .failures = 2, .preemptions = 3)
 
 static int hook_calls;
 
@@ -506,3 +530,88 @@ static void shut_down_beside_start(void)
 
 MODEL(thread, shutdown_beside_start, .what = "a daemon starts a thread that the end then awaits",
       .threads = {shut_down_beside_start}, .may_leak = true, .preemptions = 2)
+
+/* ---- callbacks, and who joins the main thread ---- */
+
+static int registered, called;
+
+static void note_call(void *unused)
+{
+    (void)unused;
+    called = 1;
+}
+
+static void *register_late(void *unused)
+{
+    (void)unused;
+    int status = thrum_at_shutdown(note_call, NULL);
+    model_assert(status == 0 || status == THRUM_ESHUTDOWN);
+    registered = status == 0;
+    return NULL;
+}
+
+static void shut_down_beside_callback(void)
+{
+    thrum_thread *thread = thrum_spawn(register_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(registered == called);
+}
+
+MODEL(thread, shutdown_callback, .what = "a callback that is taken is called, also a late one",
+      .threads = {shut_down_beside_callback}, .preemptions = 2)
+
+static void *join_main(void *unused)
+{
+    (void)unused;
+    model_assert(thrum_thread_join(thrum_main_thread()) == 0);
+    model_assert(callback_done == 1);
+    return NULL;
+}
+
+static void shut_down_joined(void)
+{
+    model_assert(thrum_at_shutdown(call_back, NULL) == 0);
+    thrum_thread *thread = thrum_spawn(join_main, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    thrum_thread_free(thread);
+    model_assert(thrum_shutdown() == 0);
+}
+
+MODEL(thread, shutdown_joined, .what = "the main thread counts as ended for one that joins it",
+      .threads = {shut_down_joined}, .preemptions = 2)
+
+/** Who ends the program on another's behalf goes on afterwards. */
+static int went_on;
+
+static void *shut_down_and_go_on(void *unused)
+{
+    (void)unused;
+    model_assert(thrum_shutdown() == 0);
+    (void)thrum_get_ident();
+    went_on = 1;
+    return NULL;
+}
+
+static void wait_for_end_by_another(void)
+{
+    thrum_thread *thread = thrum_spawn(shut_down_and_go_on, NULL, .daemon = THRUM_DAEMON);
+    model_assert(thread != NULL);
+    model_assert(thrum_shutdown() == 0);
+    int status = thrum_thread_join(thread);
+    model_assert(status == 0 || status == THRUM_EDEADLK);
+    model_assert(status != 0 || went_on == 1);
+    thrum_thread_free(thread);
+}
+
+/** Nobody waits for ever but for a daemon that was stopped before it was known to be. */
+static void waits_only_for_stopped(void)
+{
+    model_assert(!model_is_asleep(0) || model_is_stopped(1));
+    model_assert(!model_is_asleep(1));
+}
+
+MODEL(thread, shutdown_by_daemon, .what = "a daemon ends the program beside the main thread",
+      .threads = {wait_for_end_by_another}, .finish = waits_only_for_stopped, .may_deadlock = true,
+      .may_leak = true, .preemptions = 2)
