@@ -4,6 +4,7 @@
  *  four; released by another thread; handed over to one who has waited long; freed by the next
  *  owner. */
 #include "model_kit.h"
+#include "platform/cpu.h"
 #include "platform/memory.h"
 #include "thrum/lock.h"
 
@@ -189,6 +190,29 @@ static void pass_three_times(void)
 MODEL(lock, hands_over_publishes, .what = "what the one who hands over wrote is read",
       .setup = let_clock_go_on, .threads = {pass_three_times, pass}, .finish = four_visits,
       .ticks = 1, .stale_reads = 1)
+
+/** Lets the others come as far as they can, at no cost, while it holds the lock: so that they queue,
+ *  are overtaken, and queue again within few preemptions. */
+static void hold_and_come_again(void)
+{
+    for (int i = 0; i < 3; i++) {
+        thrum_lock_acquire(&lock);
+        kit_visit(&section);
+        for (int j = 0; j < 4; j++)
+            th_pause();
+        thrum_lock_release(&lock);
+    }
+}
+
+static void five_visits(void)
+{
+    model_assert(section.visits == 5);
+    is_free();
+}
+
+MODEL(lock, hands_over_queue, .what = "to the first of two who queue, who then wakes the second",
+      .setup = let_clock_go_on, .threads = {hold_and_come_again, pass, pass}, .finish = five_visits,
+      .ticks = 1, .preemptions = 2)
 
 static void hand_over_until(void)
 {
