@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "observe/deadlock.h"
+#include "park/context.h"
+#include "platform/atomic.h"
 #include "runner.h"
 #include "thrum/barrier.h"
 #include "thrum/condition.h"
@@ -34,14 +36,29 @@ static unsigned count_of(const char *text, const char *part)
     return count;
 }
 
+static bool waits_for_an_owner(void *thread)
+{
+    const th_context *context = th_context_of((uint32_t)thrum_thread_ident(thread));
+    return context != NULL && th_load_rlx(&context->waits_on) != 0;
+}
+
+/** Return when all of them have queued for something that has an owner, said what there was to say,
+ *  and sleep. */
+static void await_sleep(thrum_thread *const *threads, int count)
+{
+    for (int i = 0; i < count; i++)
+        test_wait_until(waits_for_an_owner, threads[i]);
+    for (int i = 0; i < count; i++)
+        test_wait_asleep((pid_t)thrum_thread_native_id(threads[i]));
+}
+
 /** Start two threads, wait until both sleep for good, and leave the process at once. */
 static void let_two_sleep(thrum_target first, thrum_target second)
 {
     thrum_thread *writer = thrum_spawn(first, NULL, .name = "writer");
     thrum_thread *reader = thrum_spawn(second, NULL, .name = "reader");
     CHECK(writer != NULL && reader != NULL);
-    test_wait_asleep((pid_t)thrum_thread_native_id(writer));
-    test_wait_asleep((pid_t)thrum_thread_native_id(reader));
+    await_sleep((thrum_thread *[]){writer, reader}, 2);
     _exit(0);
 }
 
@@ -244,8 +261,7 @@ static void ring_of_three(void *unused)
     thrum_thread *threads[3];
     for (int i = 0; i < 3; i++)
         threads[i] = thrum_spawn(hold_and_take, &rings[i]);
-    for (int i = 0; i < 3; i++)
-        test_wait_asleep((pid_t)thrum_thread_native_id(threads[i]));
+    await_sleep(threads, 3);
     _exit(0);
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** @file
  *  Clock: instants never go back, are never negative and never pass the end of the clock. */
+#include "platform/clock.h"
+
 #include <float.h>
 #include <math.h>
 #include <signal.h>
+#include <time.h>
 
 #include "runner.h"
 #include "thrum/time.h"
@@ -136,4 +139,14 @@ TEST(clock, sleep_to_the_end_of_the_clock_sleeps)
         test_spawn(&sleepers[i], sleep_for_good, &instants[i]);
         test_wait_asleep(sleepers[i].tid);
     }
+}
+
+TEST(clock, the_wall_clock_is_the_system_s)
+{
+    struct timespec now;
+    int64_t before = th_wall_clock_ns();
+    CHECK_EQ(clock_gettime(CLOCK_REALTIME, &now), 0);
+    int64_t after = th_wall_clock_ns();
+    CHECK_LE(before, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+    CHECK_LE(now.tv_sec * INT64_C(1000000000) + now.tv_nsec, after);
 }

@@ -133,3 +133,24 @@ TEST(panic, lines_of_several_threads_do_not_mix)
     }
     CHECK_EQ(lines, LINES * WRITERS);
 }
+
+TEST(panic, write_says_by_errno_what_went_wrong)
+{
+    int ends[2];
+    char read_back[4] = "";
+    CHECK_EQ(pipe(ends), 0);
+    CHECK(th_write(ends[1], "all", 3));
+    CHECK_EQ(read(ends[0], read_back, 3), 3);
+    CHECK_STR(read_back, "all");
+    close(ends[0]);
+    close(ends[1]);
+    errno = 0;
+    CHECK(!th_write(ends[1], "all", 3));
+    CHECK_EQ(errno, EBADF);
+    CHECK(th_write(-1, "", 0));
+}
+
+TEST_DIES(panic, abort_aborts, SIGABRT)
+{
+    th_abort();
+}

@@ -202,3 +202,125 @@ TEST(platform_thread, a_thread_stopped_for_good_is_not_started_by_signals)
     test_wait_asleep(thread.tid);
     CHECK(!__atomic_load_n(&has_gone_on, __ATOMIC_RELAXED));
 }
+
+static void *look_who_i_am(void *arg)
+{
+    CHECK(th_thread_is_self(pthread_self()));
+    CHECK(th_thread_is_self(th_thread_self()));
+    CHECK(!th_thread_is_self(*(pthread_t *)arg));
+    CHECK(!th_is_first_thread());
+    return NULL;
+}
+
+TEST(platform_thread, a_thread_knows_itself_and_the_first)
+{
+    pthread_t thread, first = th_thread_self();
+    CHECK(th_is_first_thread());
+    CHECK_EQ(th_process_id(), getpid());
+    CHECK_STATUS(th_thread_create(&thread, look_who_i_am, &first, 0), 0);
+    th_thread_reap(thread);
+}
+
+static th_key key;
+static void *destroyed; /* written by the thread that ends */
+
+static void note_destroyed(void *value)
+{
+    CHECK_PTR(pthread_getspecific(key), NULL);
+    destroyed = value;
+}
+
+static void *set_key(void *arg)
+{
+    th_key_set(key, &key);
+    th_key_set(key, arg);
+    return NULL;
+}
+
+TEST(platform_thread, a_key_is_destroyed_with_the_thread_that_set_it)
+{
+    int value;
+    pthread_t thread;
+    CHECK_STATUS(th_key_create(&key, note_destroyed), 0);
+    CHECK_STATUS(th_thread_create(&thread, set_key, &value, 0), 0);
+    th_thread_reap(thread);
+    CHECK_PTR(destroyed, &value);
+    destroyed = NULL;
+    CHECK_STATUS(th_thread_create(&thread, set_key, NULL, 0), 0);
+    th_thread_reap(thread);
+    CHECK_PTR(destroyed, NULL);
+}
+
+TEST(platform_thread, keys_run_out)
+{
+    int status = 0;
+    th_key one;
+    for (int i = 0; status == 0 && i < 100000; i++)
+        status = th_key_create(&one, NULL);
+    CHECK_STATUS(status, THRUM_EAGAIN);
+}
+
+static void *cancel_myself(void *arg)
+{
+    bool *went_on = arg;
+    int state = th_cancel_disable();
+    pthread_cancel(pthread_self());
+    pthread_testcancel();
+    *went_on = true;
+    th_cancel_restore(state);
+    pthread_testcancel();
+    *went_on = false;
+    return NULL;
+}
+
+TEST(platform_thread, cancellation_is_held_back)
+{
+    bool went_on = false;
+    pthread_t thread;
+    CHECK_STATUS(th_thread_create(&thread, cancel_myself, &went_on, 0), 0);
+    th_thread_reap(thread);
+    CHECK(went_on);
+}
+
+static void say_exit(void)
+{
+    CHECK_EQ(write(STDERR_FILENO, "exit ", 5), 5);
+}
+
+static void say_before(void)
+{
+    CHECK_EQ(write(STDERR_FILENO, "before ", 7), 7);
+}
+
+static void say_child(void)
+{
+    CHECK_EQ(write(STDERR_FILENO, "child ", 6), 6);
+}
+
+static void say_parent(void)
+{
+    CHECK_EQ(write(STDERR_FILENO, "parent ", 7), 7);
+}
+
+static void fork_and_exit(void *unused)
+{
+    (void)unused;
+    CHECK_STATUS(th_at_exit(say_exit), 0);
+    CHECK_STATUS(th_at_fork(say_before, NULL, say_child), 0);
+    CHECK_STATUS(th_at_fork(NULL, say_parent, NULL), 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0)
+        _exit(0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+TEST(platform_thread, handlers_of_fork_and_exit_are_called)
+{
+    char said[128];
+    CHECK_EXITED(test_capture_stderr(fork_and_exit, NULL, said, sizeof said), 0);
+    CHECK_CONTAINS(said, "before ");
+    CHECK_CONTAINS(said, "child ");
+    CHECK_CONTAINS(said, "parent ");
+    CHECK_CONTAINS(said, "exit ");
+}
