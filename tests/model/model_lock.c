@@ -214,6 +214,10 @@ MODEL(lock, hands_over_queue, .what = "to the first of two who queue, who then w
       .setup = let_clock_go_on, .threads = {hold_and_come_again, pass, pass}, .finish = five_visits,
       .ticks = 1, .preemptions = 2)
 
+MODEL(lock, until_woken, .what = "a deadline passes in one who was woken and overtaken",
+      .threads = {hold_and_come_again, pass_until, pass}, .finish = is_free, .ticks = 1,
+      .preemptions = 1, .long_preemptions = 2)
+
 static void hand_over_until(void)
 {
     if (thrum_lock_acquire_until(&lock, kit_late()) == 0) {
