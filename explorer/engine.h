@@ -58,6 +58,7 @@ typedef struct engine_thread {
     void (*handler)(void);  /**< see model_interrupt */
     uint32_t run_length;    /**< steps since another ran */
     const void *asleep_at;  /**< where in the program, for reports */
+    const void *call_site;  /**< of its present call of the library, for reports */
 } engine_thread;
 
 /** What a search allows one execution; see model.h. */

@@ -18,11 +18,10 @@
 #include "engine.h"
 #include "instrumentation.h"
 #include "memory.h"
+#include "report.h"
 #include "world.h"
 
 #define HERE __builtin_return_address(0)
-
-static bool is_in_library(const void *pc);
 
 STATE static bool program_seen;
 
@@ -34,7 +33,7 @@ bool instrumentation_covers_program(void)
 /** Every file so compiled calls this before main. */
 void __tsan_init(void)
 {
-    if (!is_in_library(HERE))
+    if (!instrumentation_is_library(HERE))
         program_seen = true;
 }
 
@@ -43,7 +42,7 @@ void __tsan_init(void)
 extern const char __start_thrum_text[] __attribute__((weak)),
     __stop_thrum_text[] __attribute__((weak));
 
-static bool is_in_library(const void *pc)
+bool instrumentation_is_library(const void *pc)
 {
     return (const char *)pc >= __start_thrum_text && (const char *)pc < __stop_thrum_text;
 }
@@ -53,8 +52,10 @@ void __tsan_func_entry(void *caller)
 {
     if (!engine.running || !engine.options.library_is_atomic)
         return;
-    if (is_in_library(HERE) && !is_in_library(caller))
-        engine_point(true, caller);
+    if (!instrumentation_is_library(HERE) || instrumentation_is_library(caller))
+        return;
+    engine_point(true, caller);
+    report_call(HERE, caller);
 }
 
 void __tsan_func_exit(void)

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "instrumentation.h"
 #include "report.h"
 #include "world.h"
 
@@ -358,20 +359,12 @@ static bool note_use(granule *one, const void *address, bool write)
     return matters;
 }
 
-extern const char __start_thrum_text[] __attribute__((weak)),
-    __stop_thrum_text[] __attribute__((weak));
-
-static bool is_in_library(const void *pc)
-{
-    return (const char *)pc >= __start_thrum_text && (const char *)pc < __stop_thrum_text;
-}
-
 /** The point before an atomic operation; then its location, and the access noted. */
 static location *begin_operation(const void *address, unsigned bytes, bool write, const void *pc)
 {
     granule *one = granule_of(address);
     bool matters = note_use(one, address, write);
-    engine_point(matters && !(engine.options.library_is_atomic && is_in_library(pc)), pc);
+    engine_point(matters && !(engine.options.library_is_atomic && instrumentation_is_library(pc)), pc);
     one = granule_of(address);
     if (!engine.quiet) {
         refuse_dead(one, address, pc);

@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "thrum/check.h"
+
 /** Threads of one execution at most, those made by thrum_spawn included. */
 #define MODEL_THREADS 16
 
@@ -49,6 +51,8 @@ typedef struct model {
     bool may_deadlock;         /**< all asleep is an end like another; `finish` is called */
     bool may_leak;             /**< memory may be left at the end */
     bool reports_deadlocks;    /**< with thrum's own deadlock reports, which cost many steps */
+    /** A specimen: the verdict that the search must come to. */
+    enum thrum_check_verdict expects;
     struct model *next;
 } model;
 

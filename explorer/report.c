@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "platform_model.h"
+#include "instrumentation.h"
 #include "world.h"
 
 #define STEPS_MAX 4000
@@ -28,6 +28,7 @@
 #define PLACE_BYTES 256
 #define COLUMNS_MAX 4
 #define COLUMN_WIDTH 6
+#define PLACES_MAX 512
 
 typedef struct step {
     int thread;
@@ -47,9 +48,24 @@ void report_begin(void)
     step_count = 0;
 }
 
+/** Of what the library does inside a call only waiting is shown to its users, at the call. */
+static bool is_shown(const void **pc, const char **format)
+{
+    static const char wait[] = "futex wait: ";
+    if (!engine.options.library_is_atomic || !instrumentation_is_library(*pc))
+        return true;
+    *pc = engine_self()->call_site;
+    if (strncmp(*format, wait, sizeof wait - 1) == 0) {
+        *format += sizeof wait - 1;
+        return true;
+    }
+    return strncmp(*format, "load", 4) != 0 && strncmp(*format, "futex", 5) != 0 &&
+           strncmp(*format, "%s %s of", 8) != 0;
+}
+
 void report_step(const void *pc, const char *format, ...)
 {
-    if (!engine.tracing || engine.quiet || steps == MAP_FAILED)
+    if (!engine.tracing || engine.quiet || steps == MAP_FAILED || !is_shown(&pc, &format))
         return;
     /* of a very long execution the first half of the table and the latest steps are kept */
     if (step_count == STEPS_MAX) {
@@ -85,6 +101,17 @@ void report_sleepers(void)
 
 /* ---- addresses in words ---- */
 
+/** What addr2line says of an address: the innermost function, inlined or not, and the place in the
+ *  program: of the first function outwards that is not one of thrum's own headers. */
+typedef struct place {
+    const void *pc;
+    char function[64];
+    char text[192];
+} place;
+
+STATE static place places[PLACES_MAX];
+STATE static unsigned places_known;
+
 static uintptr_t load_address(void)
 {
     Dl_info info;
@@ -92,59 +119,96 @@ static uintptr_t load_address(void)
                                                                         : 0;
 }
 
-/** Whether the program was linked to run at one address, so that addresses in it are absolute. */
-static bool is_position_independent(void)
+/** An address as tools that read the program's file count it. */
+static uintptr_t address_in_file(uintptr_t address)
 {
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)load_address();
-    return header == NULL || header->e_type == ET_DYN;
+    return header != NULL && header->e_type == ET_DYN ? address - load_address() : address;
 }
 
-static bool ask_addr2line(uintptr_t address, char *buffer, size_t bytes)
+static bool is_headers_own(const char *function)
 {
-    char command[128], function[PLACE_BYTES], line[PLACE_BYTES];
-    snprintf(command, sizeof command, "addr2line -s -f -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null",
-             (int)getpid(), address);
+    return engine.options.library_is_atomic && strncmp(function, "thrum_", 6) == 0;
+}
+
+/** Read "function, file:line" pairs, innermost first. */
+static bool read_frames(FILE *answer, place *ret_place)
+{
+    char function[PLACE_BYTES], line[PLACE_BYTES];
+    bool told = false;
+    while (fgets(function, sizeof function, answer) != NULL &&
+           fgets(line, sizeof line, answer) != NULL && line[0] != '?') {
+        function[strcspn(function, "\n")] = '\0';
+        line[strcspn(line, " \n")] = '\0';
+        if (!told)
+            snprintf(ret_place->function, sizeof ret_place->function, "%.63s", function);
+        told = true;
+        snprintf(ret_place->text, sizeof ret_place->text, "%.100s (%.80s)", line, function);
+        if (!is_headers_own(function))
+            break;
+    }
+    return told;
+}
+
+static bool ask_addr2line(const void *pc, place *ret_place)
+{
+    char command[128];
+    snprintf(command, sizeof command,
+             "addr2line -s -f -i -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null", (int)getpid(),
+             address_in_file((uintptr_t)pc - 1));
     FILE *answer = popen(command, "r");
     if (answer == NULL)
         return false;
-    bool told = fgets(function, sizeof function, answer) != NULL &&
-                fgets(line, sizeof line, answer) != NULL;
+    bool told = read_frames(answer, ret_place);
     pclose(answer);
-    if (!told || line[0] == '?')
-        return false;
-    function[strcspn(function, "\n")] = '\0';
-    line[strcspn(line, " \n")] = '\0';
-    snprintf(buffer, bytes, "%.120s (%.100s)", line, function);
-    return true;
+    return told;
+}
+
+static void describe_without_tools(const void *pc, place *ret_place)
+{
+    Dl_info info;
+    if (dladdr(pc, &info) != 0 && info.dli_sname != NULL)
+        snprintf(ret_place->text, sizeof ret_place->text, "%s+%#tx", info.dli_sname,
+                 (const char *)pc - (const char *)info.dli_saddr);
+    else
+        snprintf(ret_place->text, sizeof ret_place->text, "%p", pc);
+}
+
+static const place *place_of(const void *pc)
+{
+    STATE static place unknown;
+    for (unsigned i = 0; i < places_known; i++)
+        if (places[i].pc == pc)
+            return &places[i];
+    bool remembered = (engine.tracing || resolving) && places_known < PLACES_MAX;
+    place *found = remembered ? &places[places_known] : &unknown;
+    *found = (place){.pc = pc};
+    /* the search itself does not need the words: they are found when the schedule is replayed */
+    if (!(engine.tracing || resolving) || !ask_addr2line(pc, found))
+        describe_without_tools(pc, found);
+    places_known += remembered;
+    return found;
 }
 
 const char *report_place(const void *pc, char *buffer, size_t bytes)
 {
-    Dl_info info;
-    if (pc == NULL) {
-        snprintf(buffer, bytes, "?");
-        return buffer;
-    }
-    /* the search itself does not need the words: they are found when the schedule is replayed */
-    if (engine.tracing || resolving) {
-        uintptr_t address = (uintptr_t)pc - 1;
-        if (ask_addr2line(is_position_independent() ? address - load_address() : address, buffer,
-                          bytes))
-            return buffer;
-    }
-    if (dladdr(pc, &info) != 0 && info.dli_sname != NULL)
-        snprintf(buffer, bytes, "%s+%#tx", info.dli_sname,
-                 (const char *)pc - (const char *)info.dli_saddr);
-    else
-        snprintf(buffer, bytes, "%p", pc);
+    snprintf(buffer, bytes, "%s", pc == NULL ? "?" : place_of(pc)->text);
     return buffer;
+}
+
+void report_call(const void *callee, const void *caller)
+{
+    if (!engine.tracing || engine.quiet)
+        return;
+    engine_self()->call_site = caller;
+    report_step(caller, "calls %s", place_of(callee)->function);
 }
 
 /** The symbol of a static variable, from the program's own symbol table, by nm. */
 static bool ask_nm(uintptr_t address, char *buffer, size_t bytes)
 {
     char command[160], line[PLACE_BYTES];
-    uintptr_t wanted = is_position_independent() ? address - load_address() : address;
+    uintptr_t wanted = address_in_file(address);
     snprintf(command, sizeof command, "nm -n /proc/%d/exe 2>/dev/null", (int)getpid());
     FILE *answer = popen(command, "r");
     uintptr_t best = 0;
@@ -211,16 +275,44 @@ const char *report_object(const void *address, char *buffer, size_t bytes)
 
 /* ---- printing ---- */
 
-static void print_step(uint32_t number)
+/** Inside the headers' inlined calls only what changes something is shown. */
+static bool is_of_interest(const step *one)
 {
-    static const char *const kept_out = "";
-    const step *one = &steps[number];
-    char place[PLACE_BYTES] = "";
-    if (one->pc != NULL)
-        report_place(one->pc, place, sizeof place);
+    if (one->pc == NULL || !is_headers_own(place_of(one->pc)->function))
+        return true;
+    return strncmp(one->text, "load", 4) != 0 && strncmp(one->text, "store rlx", 9) != 0 &&
+           strncmp(one->text, "failed", 6) != 0;
+}
+
+static void print_step(uint32_t number, const step *one)
+{
+    char text[TEXT_BYTES + 66];
+    const place *where = one->pc != NULL ? place_of(one->pc) : NULL;
+    bool inlined = where != NULL && is_headers_own(where->function);
+    snprintf(text, sizeof text, "%.62s%s%.159s", inlined ? where->function : "",
+             inlined ? ": " : "", one->text);
     int indent = one->thread < COLUMNS_MAX ? one->thread * COLUMN_WIDTH : 0;
-    fprintf(stderr, "  %4u  %*sT%-4d%*s %-64s %s%s\n", number + 1, indent, "", one->thread,
-            COLUMNS_MAX * COLUMN_WIDTH - indent - COLUMN_WIDTH, "", one->text, place, kept_out);
+    fprintf(stderr, "  %4u  %*sT%-4d%*s %-64s %s\n", number, indent, "", one->thread,
+            COLUMNS_MAX * COLUMN_WIDTH - indent - COLUMN_WIDTH, "", text,
+            where != NULL ? where->text : "");
+}
+
+static void print_steps(void)
+{
+    uint32_t shown = 0;
+    for (uint32_t i = 0; i < step_count; i++)
+        if (is_of_interest(&steps[i]))
+            steps[shown++] = steps[i];
+    step_count = shown;
+    if (shown > 0)
+        fprintf(stderr, "  step  thread                   what%61swhere\n", "");
+    for (uint32_t i = 0; i < shown; i++) {
+        if (shown > STEPS_SHOWN && i == STEPS_SHOWN / 2) {
+            fprintf(stderr, "   ...  %u steps left out\n", shown - STEPS_SHOWN);
+            i = shown - STEPS_SHOWN / 2;
+        }
+        print_step(i + 1, &steps[i]);
+    }
 }
 
 static const char *verdict_name(enum thrum_check_verdict verdict)
@@ -237,15 +329,7 @@ void report_print(const search *wanted, const search_result *result)
     fprintf(stderr, "%s: %s, in execution %" PRIu64 ", with %u preemption%s\n", wanted->name,
             verdict_name(result->found.verdict), result->executions, result->preemptions,
             result->preemptions == 1 ? "" : "s");
-    if (step_count > 0)
-        fprintf(stderr, "  step  thread                    what%61swhere\n", "");
-    for (uint32_t i = 0; i < step_count; i++) {
-        if (step_count > STEPS_SHOWN && i == STEPS_SHOWN / 2) {
-            fprintf(stderr, "   ...  %u steps left out\n", step_count - STEPS_SHOWN);
-            i = step_count - STEPS_SHOWN / 2;
-        }
-        print_step(i);
-    }
+    print_steps();
     fprintf(stderr, "%s: %s\n", wanted->name, result->found.message);
     fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
     resolving = false;

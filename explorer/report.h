@@ -9,6 +9,9 @@
 /** While the engine traces: the running thread does something visible at `pc` (NULL: nowhere). */
 void report_step(const void *pc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** The running thread calls the library's function at `callee` from `caller`. */
+void report_call(const void *callee, const void *caller);
+
 /** A step for each sleeping thread: where it sleeps. */
 void report_sleepers(void);
 

@@ -69,18 +69,35 @@ static int strategy_of(const char *text)
 
 static options read_options(int argc, char **argv)
 {
-    enum { LIST = 256, SHORT, LONG, PREEMPTIONS, STRATEGY, SECONDS, EXECUTIONS, SEED, REPLAY,
-           TABLE, QUIET, HELP };
-    static const struct option known[] = {
-        {"list", 0, NULL, LIST},         {"short", 0, NULL, SHORT},
-        {"long", 0, NULL, LONG},         {"preemptions", 1, NULL, PREEMPTIONS},
-        {"strategy", 1, NULL, STRATEGY}, {"seconds", 1, NULL, SECONDS},
-        {"executions", 1, NULL, EXECUTIONS}, {"seed", 1, NULL, SEED},
-        {"replay", 1, NULL, REPLAY},     {"table", 0, NULL, TABLE},
-        {"quiet", 0, NULL, QUIET},       {"help", 0, NULL, HELP},
-        {NULL, 0, NULL, 0}};
-    options read = {.strategy = -1, .preemptions = -1, .seconds = 1e9, .executions = UINT64_MAX,
-                    .seed = 1};
+    enum {
+        LIST = 256,
+        SHORT,
+        LONG,
+        PREEMPTIONS,
+        STRATEGY,
+        SECONDS,
+        EXECUTIONS,
+        SEED,
+        REPLAY,
+        TABLE,
+        QUIET,
+        HELP
+    };
+    static const struct option known[] = {{"list", 0, NULL, LIST},
+                                          {"short", 0, NULL, SHORT},
+                                          {"long", 0, NULL, LONG},
+                                          {"preemptions", 1, NULL, PREEMPTIONS},
+                                          {"strategy", 1, NULL, STRATEGY},
+                                          {"seconds", 1, NULL, SECONDS},
+                                          {"executions", 1, NULL, EXECUTIONS},
+                                          {"seed", 1, NULL, SEED},
+                                          {"replay", 1, NULL, REPLAY},
+                                          {"table", 0, NULL, TABLE},
+                                          {"quiet", 0, NULL, QUIET},
+                                          {"help", 0, NULL, HELP},
+                                          {NULL, 0, NULL, 0}};
+    options read = {
+        .strategy = -1, .preemptions = -1, .seconds = 1e9, .executions = UINT64_MAX, .seed = 1};
     for (int which; (which = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (which) {
         case LIST: read.list = true; break;
@@ -128,18 +145,19 @@ static void say_result(const options *read, const model *one, const search *want
                        const search_result *result)
 {
     char name[NAME_BYTES], how_far[32];
-    bool clean = result->found.verdict == THRUM_CHECK_NOTHING;
+    bool clean = result->found.verdict == one->expects;
+    bool is_specimen = one->expects != THRUM_CHECK_NOTHING;
     double rate = result->seconds > 0 ? (double)result->executions / result->seconds : 0;
     snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
     extent(wanted, result, how_far, sizeof how_far);
     if (read->table)
         printf("| %s | %s | %u | %s | %" PRIu64 " | %.2f | %s |\n", name, one->what,
                models_threads(one), how_far, result->executions, result->seconds,
-               clean ? "clean" : "RED");
+               clean ? is_specimen ? "found" : "clean" : "RED");
     else if (!read->quiet || !clean)
         printf("%-44s %u threads  %-14s %9" PRIu64 " executions  %7.2f s  %6.0f k/s  %s\n", name,
                models_threads(one), how_far, result->executions, result->seconds, rate / 1000,
-               clean ? "clean" : "RED");
+               clean ? is_specimen ? "found" : "clean" : "RED");
     if (!clean)
         printf("    to see it again: thrum-model --replay '%s' %s\n", result->schedule, name);
     fflush(stdout);
@@ -165,10 +183,11 @@ static bool run(const options *read, model *one)
     wanted.executions_max = read->executions;
     wanted.seed = read->seed;
     wanted.replay = read->replay;
+    wanted.quiet = one->expects != THRUM_CHECK_NOTHING && read->replay == NULL;
     if (!strategy_search(&wanted, &result))
         wrong("not a schedule", read->replay);
     say_result(read, one, &wanted, &result);
-    return result.found.verdict == THRUM_CHECK_NOTHING;
+    return result.found.verdict == one->expects;
 }
 
 int main(int argc, char **argv)
