@@ -11,7 +11,6 @@
  *  One thread transfers there, one back. It goes well nearly always; the explorer finds the
  *  schedule in which each holds one lock and waits for the other. It needs no barrier to bring that
  *  about, as deadlock_report.c does. */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,7 @@ static void test(void *unused)
     thrum_thread_join(second);
     thrum_thread_free(first);
     thrum_thread_free(second);
-    assert(savings.balance + current.balance == 200);
+    thrum_check_assert(savings.balance + current.balance == 200);
     (void)unused;
 }
 

@@ -11,7 +11,6 @@
  *              self.value = local_copy
  *
  *  All schedules with up to three preemptions are run, and all are well. */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <thrum.h>
@@ -44,7 +43,7 @@ static void test(void *unused)
         thrum_thread_join(threads[i]);
         thrum_thread_free(threads[i]);
     }
-    assert(database.value == 2);
+    thrum_check_assert(database.value == 2);
     (void)unused;
 }
 

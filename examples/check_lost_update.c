@@ -4,7 +4,6 @@
  *  now with a value that is atomic and without a sleep. There is no data race any more, but a read
  *  and a write are not an update: another thread may come between them. The explorer looks for a
  *  schedule in which the assertion fails, and prints one with as few preemptions as possible. */
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +34,7 @@ static void test(void *unused)
         thrum_thread_join(threads[i]);
         thrum_thread_free(threads[i]);
     }
-    assert(database.value == 2);
+    thrum_check_assert(database.value == 2);
     (void)unused;
 }
 

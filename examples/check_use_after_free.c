@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  The explorer finds a use after free: a worker says that its job is done, and then touches the
- *  job once more. Who waited for it may have freed it by then. Python keeps an object for as long
- *  as somebody refers to it; in C the last word has to be the last touch. */
+ *  The explorer finds a use after free: a pointer is looked up under the lock and used later, under
+ *  the lock again. In between somebody may have freed what it points to. All accesses are ordered
+ *  by the lock, so there is no data race to find, only the wrong order. Python keeps an object for
+ *  as long as somebody refers to it:
+ *
+ *      with lock:
+ *          job = current
+ *      ...
+ *      with lock:
+ *          job.answer = 42
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,35 +18,48 @@
 #include <thrum/check.h>
 
 struct job {
-    int question;
     int answer;
-    thrum_event done;
 };
 
-static void *work(void *arg)
+static thrum_lock lock;
+static struct job *current;
+
+static void *work(void *unused)
 {
-    struct job *job = arg;
-    job->answer = 2 * job->question;
-    thrum_event_set(&job->done);
-    job->question = 0; /* mended: before the event is set */
-    return NULL;
+    struct job *job = NULL;
+    thrum_with (&lock)
+        job = current;
+    if (job == NULL)
+        return unused;
+    thrum_with (&lock)
+        job->answer = 42; /* mended: look it up and use it under one hold of the lock */
+    return unused;
+}
+
+static void *cancel(void *unused)
+{
+    THRUM_HOLD(&lock);
+    free(current);
+    current = NULL;
+    return unused;
 }
 
 static void test(void *unused)
 {
-    struct job *job = calloc(1, sizeof *job);
-    job->question = 21;
-    thrum_thread *worker = thrum_spawn(work, job);
-    thrum_event_wait(&job->done);
-    free(job);
+    current = calloc(1, sizeof *current);
+    thrum_thread *worker = thrum_spawn(work, NULL, .name = "Worker");
+    thrum_thread *canceller = thrum_spawn(cancel, NULL, .name = "Canceller");
     thrum_thread_join(worker);
+    thrum_thread_join(canceller);
     thrum_thread_free(worker);
+    thrum_thread_free(canceller);
     (void)unused;
 }
 
 int main(int argc, char **argv)
 {
-    puts("A worker touches its job after it has said that it is done: is the job still there?");
+    puts(
+        "A worker keeps a pointer while it lets go of the lock: is what it points to still there?");
     thrum_check_result found;
     int status = thrum_check(test, NULL, .name = "use after free", .ret_result = &found);
     if (found.verdict == THRUM_CHECK_USE_AFTER_FREE)
