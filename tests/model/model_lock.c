@@ -198,7 +198,7 @@ static void hold_and_come_again(void)
     for (int i = 0; i < 3; i++) {
         thrum_lock_acquire(&lock);
         kit_visit(&section);
-        for (int j = 0; j < 4; j++)
+        for (unsigned j = i < 2 ? 4 : model_choose(4); j > 0; j--)
             th_pause();
         thrum_lock_release(&lock);
     }
@@ -214,6 +214,20 @@ MODEL(lock, hands_over_queue, .what = "to the first of two who queue, who then w
       .setup = let_clock_go_on, .threads = {hold_and_come_again, pass, pass}, .finish = five_visits,
       .ticks = 1, .preemptions = 2)
 
+static void hold_checked_and_come_again(void)
+{
+    for (int i = 0; i < 3; i++) {
+        thrum_lock_acquire(&lock);
+        kit_visit(&section);
+        for (int j = 0; j < 4; j++)
+            th_pause();
+        model_assert(thrum_lock_release_checked(&lock) == 0);
+    }
+}
+
+MODEL(lock, checked_queue, .what = "a checked release while one of two who queue is on its way",
+      .threads = {hold_checked_and_come_again, pass, pass}, .finish = five_visits, .preemptions = 1,
+      .long_preemptions = 2)
 MODEL(lock, until_woken, .what = "a deadline passes in one who was woken and overtaken",
       .threads = {hold_and_come_again, pass_until, pass}, .finish = is_free, .ticks = 1,
       .preemptions = 1, .long_preemptions = 2)

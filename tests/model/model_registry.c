@@ -2,6 +2,7 @@
 /** @file
  *  Models of the registry (src/thread/registry.c): who is alive, under what name, while threads
  *  start and end. */
+#include <stddef.h>
 #include <string.h>
 
 #include "model_kit.h"
@@ -138,8 +139,17 @@ static void read_name(void)
 
 MODEL(registry, names, .what = "a name is read while two others give it",
       .threads = {rename_main, rename_main_too, read_name}, .may_leak = true)
+/** What was written before a name was given is there for who reads the name. */
+static void read_name_record(void)
+{
+    const char *name = thrum_thread_name(thrum_main_thread());
+    const th_name *record = (const void *)(name - offsetof(th_name, text));
+    if (name[0] == 'f')
+        model_assert(record->previous == NULL);
+}
+
 MODEL(registry, names_weak, .what = "the same on weak memory",
-      .threads = {rename_main, read_name, read_name}, .may_leak = true, .stale_reads = 2)
+      .threads = {rename_main, read_name_record, read_name}, .may_leak = true, .stale_reads = 2)
 
 static char said[64];
 
