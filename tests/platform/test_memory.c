@@ -14,6 +14,7 @@ TEST(memory, is_zeroed)
 {
     for (size_t bytes = 1; bytes < 5000; bytes = bytes * 2 + 1) {
         unsigned char *memory = th_alloc(bytes);
+        CHECK(memory != NULL);
         for (size_t i = 0; i < bytes; i++)
             CHECK_EQ(memory[i], 0);
         memset(memory, 255, bytes);
@@ -31,6 +32,7 @@ TEST(memory, a_copied_string_is_equal_and_ones_own)
 {
     char text[] = "reader-1 \xc3\xa9";
     char *copy = th_copy_string(text);
+    CHECK(copy != NULL);
     CHECK_STR(copy, text);
     text[0] = 'R';
     CHECK_EQ(copy[0], 'r');
@@ -55,6 +57,7 @@ TEST(memory, pages_are_zeroed_and_aligned)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     unsigned char *pages = th_pages(page * 2 + 1);
+    CHECK(pages != NULL);
     CHECK_EQ((uintptr_t)pages % page, 0);
     for (size_t i = 0; i < page * 3; i++)
         CHECK_EQ(pages[i], 0);

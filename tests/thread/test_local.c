@@ -32,9 +32,22 @@ static void destroy_int(void *value)
 static thrum_local number = THRUM_LOCAL(create_int, destroy_int);
 static thrum_local plain = THRUM_LOCAL_INIT;
 
+static thrum_thread *started(thrum_thread *thread)
+{
+    CHECK(thread != NULL);
+    return thread;
+}
+
+static int int_of(thrum_local *local)
+{
+    const int *value = thrum_local_get(local);
+    CHECK(value != NULL);
+    return *value;
+}
+
 static void run(thrum_target target, void *arg)
 {
-    thrum_thread *thread = thrum_spawn(target, arg);
+    thrum_thread *thread = started(thrum_spawn(target, arg));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     thrum_thread_free(thread);
 }
@@ -67,8 +80,8 @@ TEST(local, begins_as_null_and_holds_what_is_set)
 
 TEST(local, creates_the_first_value_once_per_thread)
 {
-    int *value = thrum_local_get(&number);
-    CHECK_EQ(*value, 7);
+    const int *value = thrum_local_get(&number);
+    CHECK_EQ(int_of(&number), 7);
     CHECK_PTR(thrum_local_get(&number), value);
     CHECK_EQ(created, 1);
     destroy_number();
@@ -90,7 +103,7 @@ TEST(local, is_each_threads_own)
     int values[LENGTH(threads)];
     CHECK_STATUS(thrum_local_set(&plain, &gate), 0);
     for (size_t i = 0; i < LENGTH(threads); i++)
-        threads[i] = thrum_spawn(set_own, &values[i]);
+        threads[i] = started(thrum_spawn(set_own, &values[i]));
     test_gate_await(&gate, LENGTH(threads));
     CHECK_PTR(thrum_local_get(&plain), &gate);
     test_gate_open(&gate);
@@ -112,7 +125,7 @@ TEST(local, set_destroys_the_value_it_replaces)
     CHECK_PTR(thrum_local_get(&number), second);
     CHECK_STATUS(thrum_local_set(&number, NULL), 0);
     CHECK_EQ(destroyed, 2);
-    CHECK_EQ(*(int *)thrum_local_get(&number), 7);
+    CHECK_EQ(int_of(&number), 7);
     CHECK_EQ(created, 2);
     destroy_number();
 }
@@ -141,15 +154,16 @@ static thrum_local inner = THRUM_LOCAL(create_int, destroy_int);
 static void *create_with_inner(void)
 {
     int *value = create_int();
-    if (value != NULL)
-        *value = *(int *)thrum_local_get(&inner) + 1;
+    const int *base = value != NULL ? thrum_local_get(&inner) : NULL;
+    if (base != NULL)
+        *value = *base + 1;
     return value;
 }
 
 TEST(local, create_may_use_other_locals)
 {
     static thrum_local outer = THRUM_LOCAL(create_with_inner, destroy_int);
-    CHECK_EQ(*(int *)thrum_local_get(&outer), 8);
+    CHECK_EQ(int_of(&outer), 8);
     th_locals_end();
     CHECK_EQ(destroyed, 2);
 }
@@ -219,7 +233,7 @@ TEST(local, no_memory_to_keep_a_created_value_destroys_it)
 
 static void *get_number(void *arg)
 {
-    CHECK_EQ(*(int *)thrum_local_get(&number), 7);
+    CHECK_EQ(int_of(&number), 7);
     return arg;
 }
 
@@ -269,7 +283,7 @@ static void *set_noted(void *arg)
 
 TEST(local, values_are_destroyed_by_their_own_thread)
 {
-    thrum_thread *thread = thrum_spawn(set_noted, &gate);
+    thrum_thread *thread = started(thrum_spawn(set_noted, &gate));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_EQ(destroyed_by, thrum_thread_ident(thread));
     thrum_thread_free(thread);
@@ -366,14 +380,14 @@ TEST(local, free_destroys_the_values_of_all_threads)
     static thrum_thread *threads[MANY];
     get_number(NULL);
     for (int i = 0; i < MANY; i++) {
-        threads[i] = thrum_spawn(hold_number, NULL, .stack_bytes = 256 * 1024);
+        threads[i] = started(thrum_spawn(hold_number, NULL, .stack_bytes = 256 * 1024));
         CHECK(threads[i] != NULL);
     }
     test_gate_await(&gate, MANY);
     CHECK_EQ(created, MANY + 1);
     thrum_local_free(&number);
     CHECK_EQ(destroyed, MANY + 1);
-    CHECK_EQ(*(int *)thrum_local_get(&number), 7); /* as new */
+    CHECK_EQ(int_of(&number), 7); /* as new */
     CHECK_EQ(created, MANY + 2);
     test_gate_open(&gate);
     for (int i = 0; i < MANY; i++) {
@@ -405,10 +419,10 @@ TEST(local, free_of_one_variable_disturbs_no_use_of_others)
 {
     thrum_thread *users[3];
     for (size_t i = 0; i < LENGTH(users); i++)
-        users[i] = thrum_spawn(use_plain, NULL);
+        users[i] = started(thrum_spawn(use_plain, NULL));
     for (int i = 0; i < 300; i++) {
         thrum_local brief = THRUM_LOCAL(create_int, destroy_int);
-        CHECK_EQ(*(int *)thrum_local_get(&brief), 7);
+        CHECK_EQ(int_of(&brief), 7);
         thrum_local_free(&brief);
     }
     test_gate_open(&gate);
@@ -434,7 +448,7 @@ TEST(local, a_first_use_by_many_threads_gives_one_key)
     thrum_local fresh = THRUM_LOCAL_INIT;
     thrum_thread *users[8];
     for (size_t i = 0; i < LENGTH(users); i++)
-        users[i] = thrum_spawn(first_use, &fresh);
+        users[i] = started(thrum_spawn(first_use, &fresh));
     test_gate_await(&gate, LENGTH(users));
     test_gate_open(&gate);
     for (size_t i = 0; i < LENGTH(users); i++) {
