@@ -18,6 +18,11 @@
  *  Random      PCT gives threads random priorities and lowers that of the running one at a few
  *              random moments: a fault that needs d of them is found with a known probability. The
  *              other strategy lets any thread run at any point.
+ *  Bytes       For fuzzers: a byte says how many of the choices that cost something stay ordinary, the
+ *              next which other way is then taken, and so on; a choice that costs nothing, such as
+ *              who goes on when a thread sleeps, takes a byte as well. When they are used up all is
+ *              ordinary. Others may run before any operation, not only those of Where: which words
+ *              have been seen to be shared depends on executions before.
  *  Rejected    Dynamic partial order reduction: with a bound on preemptions it needs so many
  *              conservative branches that the hash of states prunes as well. */
 #include "strategy.h"
@@ -39,8 +44,11 @@
 #define PCT_CHANGES 3
 #define CLOCK_EVERY 64
 #define SHRINK_SECONDS 5.0
+#define SHORT_GAPS 192
+#define SHORT_GAP_MAX 48
+#define LONG_GAP 8
 
-typedef enum mode { MODE_EXHAUSTIVE, MODE_PCT, MODE_RANDOM, MODE_REPLAY } mode;
+typedef enum mode { MODE_EXHAUSTIVE, MODE_PCT, MODE_RANDOM, MODE_REPLAY, MODE_BYTES } mode;
 
 typedef struct choice {
     uint32_t position;
@@ -78,6 +86,10 @@ STATE static struct {
     /* replay */
     taken wanted[TAKEN_MAX];
     uint32_t wanted_count, wanted_next;
+    /* bytes */
+    const uint8_t *bytes;
+    size_t bytes_count, bytes_next;
+    uint64_t gap; /**< choices to come before one that is not ordinary */
     /* of the present execution, for its schedule */
     taken taken[TAKEN_MAX];
     uint32_t taken_count;
@@ -183,6 +195,35 @@ static unsigned follow_wanted(unsigned ways, budget from)
     return note(next->chosen % ways, from);
 }
 
+static unsigned next_byte(void)
+{
+    return now.bytes_next < now.bytes_count ? now.bytes[now.bytes_next++] : 0;
+}
+
+/** Of the 256 gaps three quarters are short. */
+static void read_gap(void)
+{
+    bool more = now.bytes_next < now.bytes_count;
+    unsigned byte = next_byte();
+    now.gap = byte < SHORT_GAPS ? byte % SHORT_GAP_MAX : (byte - SHORT_GAPS + 1) * LONG_GAP;
+    if (!more)
+        now.gap = UINT64_MAX;
+}
+
+static bool is_gap(void)
+{
+    return now.gap > 0 && now.gap-- > 0;
+}
+
+static unsigned follow_bytes(unsigned ways, budget from)
+{
+    if (from == BUDGET_NONE)
+        return note(next_byte() % ways, from);
+    unsigned chosen = 1 + next_byte() % (ways - 1);
+    read_gap();
+    return note(chosen, from);
+}
+
 unsigned strategy_choose(unsigned n, budget from, bool branch)
 {
     now.position++;
@@ -191,6 +232,10 @@ unsigned strategy_choose(unsigned n, budget from, bool branch)
     switch (now.mode) {
     case MODE_EXHAUSTIVE: return is_open(from, branch) ? follow_trail(n, from) : 0;
     case MODE_REPLAY: return follow_wanted(n, from);
+    case MODE_BYTES:
+        if (from != BUDGET_NONE && (now.remaining[from] == 0 || is_gap()))
+            return 0;
+        return follow_bytes(n, from);
     default: break;
     }
     if (from == BUDGET_NONE)
@@ -211,6 +256,7 @@ bool strategy_is_choice_here(bool branch)
             now.wanted_next++;
         return now.wanted_next < now.wanted_count &&
                now.wanted[now.wanted_next].position == now.position;
+    case MODE_BYTES: return !is_gap();
     default: return branch;
     }
 }
@@ -238,6 +284,7 @@ unsigned strategy_choose_thread(const int *candidates, unsigned n, bool is_preem
     case MODE_EXHAUSTIVE:
         return is_preemption || is_open(from, true) ? follow_trail(n, from) : 0;
     case MODE_REPLAY: return follow_wanted(n, from);
+    case MODE_BYTES: return follow_bytes(n, from);
     case MODE_PCT: return note(choose_by_priority(candidates, n), from);
     default: return note((unsigned)(next_random() % n), from);
     }
@@ -404,6 +451,18 @@ static bool explore_at_random(const search *wanted, mode how, const limits *most
     return false;
 }
 
+/** What the bytes say; true: it failed. */
+static bool explore_bytes(const search *wanted, search_result *result)
+{
+    now.mode = MODE_BYTES;
+    now.bytes = wanted->bytes;
+    now.bytes_count = wanted->bytes_count;
+    now.bytes_next = 0;
+    read_gap();
+    set_budgets(wanted, UINT32_MAX);
+    return run_once(wanted, result);
+}
+
 /* ---- making a failing schedule short ---- */
 
 static void keep(search_result *result)
@@ -483,6 +542,8 @@ static void open_all(void)
 
 static bool explore(const search *wanted, const limits *most, search_result *result)
 {
+    if (wanted->bytes != NULL)
+        return explore_bytes(wanted, result);
     switch (wanted->strategy) {
     case THRUM_CHECK_PCT: return explore_at_random(wanted, MODE_PCT, most, result);
     case THRUM_CHECK_RANDOM: return explore_at_random(wanted, MODE_RANDOM, most, result);
@@ -507,7 +568,7 @@ bool strategy_search(const search *wanted, search_result *ret_result)
             report_print(wanted, ret_result);
     } else if (explore(wanted, &most, ret_result)) {
         keep(ret_result);
-        if (wanted->strategy != THRUM_CHECK_EXHAUSTIVE)
+        if (wanted->strategy != THRUM_CHECK_EXHAUSTIVE && wanted->bytes == NULL)
             find_fewer_preemptions(wanted, ret_result);
         leave_out_what_is_not_needed(wanted, ret_result);
         read_schedule(ret_result->schedule);

@@ -28,6 +28,10 @@ typedef struct search {
     double seconds_max;
     uint64_t seed;
     const char *replay; /**< or NULL */
+    /** Or NULL: one execution, whose choices these bytes make; see strategy.c. The same bytes make
+     *  the same execution, whatever was run before. */
+    const uint8_t *bytes;
+    size_t bytes_count;
     bool quiet;
     engine_options options;
     void *(*body)(void *);
