@@ -448,9 +448,14 @@ static void fork_beside_shutdown(void)
     }
 }
 
+static void ended(void)
+{
+    model_assert(!model_is_asleep(0) && !model_is_asleep(1));
+}
+
 MODEL(fork, shutdown, .what = "a fork while the program ends: the child has its own end",
-      .threads = {shut_down_beside_fork, fork_beside_shutdown}, .preemptions = 2, .may_leak = true,
-      .may_deadlock = true)
+      .threads = {shut_down_beside_fork, fork_beside_shutdown}, .finish = ended, .preemptions = 2,
+      .may_leak = true, .may_deadlock = true)
 
 /* ---- a history: the child's semaphore is a counter too ---- */
 

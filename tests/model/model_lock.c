@@ -341,3 +341,51 @@ MODEL(lock, freed_three, .what = "the last of three owners frees it", .setup = m
       .threads = {leave_object, leave_object, leave_object})
 MODEL(lock, freed_until, .what = "freed while a deadline passes", .setup = make_object_of_two,
       .threads = {leave_object, leave_object_until}, .ticks = 1)
+
+/* ---- misuse ---- */
+
+static int told, handler_data;
+
+static void note_misuse(const char *line, const void *which)
+{
+    (void)line;
+    (void)which;
+    __atomic_fetch_add(&told, 1, __ATOMIC_RELAXED);
+}
+
+static void note_misuse_with_data(const char *line, const void *which)
+{
+    note_misuse(line, which);
+    model_assert(handler_data == 1);
+}
+
+static void listen_first(void)
+{
+    thrum_set_misuse_handler(note_misuse);
+}
+
+static void listen_with_data(void)
+{
+    handler_data = 1;
+    thrum_set_misuse_handler(note_misuse_with_data);
+}
+
+static void misuse(void)
+{
+    thrum_lock_release(&lock);
+}
+
+static void listen_again(void)
+{
+    if (thrum_set_misuse_handler(note_misuse) == note_misuse_with_data)
+        model_assert(handler_data == 1);
+}
+
+static void was_told_once(void)
+{
+    model_assert(told == 1);
+}
+
+MODEL(lock, misuse, .what = "a release of a free lock is told to one handler, with its data",
+      .setup = listen_first, .threads = {listen_with_data, misuse, listen_again},
+      .finish = was_told_once)

@@ -310,6 +310,16 @@ static void fail_meanwhile(void)
 MODEL(thread, hook_publishes, .what = "what was written before a hook was set, the hook reads",
       .threads = {fail_meanwhile, set_hook_with_data}, .preemptions = 2, .stale_reads = 1)
 
+/** Who takes the place of a hook knows what was written before that one was set. */
+static void read_former_hook(void)
+{
+    if (thrum_set_excepthook(NULL) == tell_hook_data)
+        model_assert(hook_data == 1);
+}
+
+MODEL(thread, hook_replaced, .what = "who replaces a hook reads what was written before it was set",
+      .threads = {set_hook_with_data, read_former_hook})
+
 /* ---- the end of the program ---- */
 
 static void *finish_late(void *unused)
@@ -416,6 +426,7 @@ static void shut_down_and_set(void)
 static void daemon_did_not_go_on(void)
 {
     model_assert(held_by_daemon == 0);
+    model_assert(!model_is_asleep(0));
     model_assert(model_is_stopped(1) || model_is_asleep(1));
 }
 
@@ -581,6 +592,40 @@ static void shut_down_joined(void)
 
 MODEL(thread, shutdown_joined, .what = "the main thread counts as ended for one that joins it",
       .threads = {shut_down_joined}, .preemptions = 2)
+
+static int inner_status;
+
+static void end_inside(void *unused)
+{
+    (void)unused;
+    inner_status = thrum_shutdown();
+}
+
+static void shut_down_inside(void)
+{
+    model_assert(thrum_at_shutdown(end_inside, NULL) == 0);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(inner_status == THRUM_ESTATE);
+}
+
+MODEL(thread, shutdown_inside, .what = "a callback that ends the program is refused",
+      .threads = {shut_down_inside, start_and_let_go}, .may_leak = true, .preemptions = 1)
+
+static void only_end(void)
+{
+    model_assert(thrum_shutdown() == 0);
+}
+
+static void start_or_fail_beside_end(void)
+{
+    thrum_thread *thread = thrum_spawn(write_target, NULL, .daemon = THRUM_NOT_DAEMON);
+    if (thread != NULL)
+        thrum_thread_free(thread);
+}
+
+MODEL(thread, shutdown_beside_failure, .what = "the end awaits a thread that then fails to start",
+      .threads = {only_end, start_or_fail_beside_end}, .may_leak = true, .failures = 1,
+      .preemptions = 2)
 
 /** Who ends the program on another's behalf goes on afterwards. */
 static int went_on;
