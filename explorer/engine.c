@@ -410,9 +410,12 @@ void engine_stop(void)
 
 void engine_forget_others(void)
 {
-    for (int i = 0; i < engine.threads_made; i++)
+    for (int i = 0; i < engine.threads_made; i++) {
         if (i != engine.current && engine.threads[i].state != THREAD_DONE)
             engine.threads[i].state = THREAD_GONE;
+        /* the child's memory is a copy: what the others did is in it */
+        vclock_join(&engine_self()->now, &engine.threads[i].now);
+    }
     engine.in_child = true;
     engine_event((uintptr_t)&engine.in_child, 1);
 }

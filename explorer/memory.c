@@ -73,6 +73,7 @@ typedef struct location {
     uint32_t count; /**< stores so far; the last STORES are kept; 0: to be begun anew */
     uint32_t version;
     uint16_t next; /**< another of the same word of the granule */
+    uint16_t bytes;
     store stores[STORES];
 } location;
 
@@ -224,7 +225,7 @@ static void end_histories(const granule *one, uintptr_t first, uintptr_t last)
 {
     for (int half = 0; half < 2; half++)
         for (uint16_t i = one->location[half]; i != 0; i = locations[i].next)
-            if (locations[i].address <= last && locations[i].address + 8 > first)
+            if (locations[i].address <= last && locations[i].address + locations[i].bytes > first)
                 locations[i].count = 0;
 }
 
@@ -330,6 +331,7 @@ static location *location_of(granule *one, const void *address, unsigned bytes)
         i = (uint16_t)locations_used++;
         locations[i].address = (uintptr_t)address;
         locations[i].next = one->location[half];
+        locations[i].bytes = (uint16_t)bytes;
         locations[i].version = 0;
         locations[i].count = 0;
         one->location[half] = i;
@@ -414,6 +416,14 @@ static unsigned oldest_readable(const location *one)
     return kept - 1;
 }
 
+/** The running thread has read it: neither it nor what follows reads an older one. */
+static void note_seen(store *read)
+{
+    int16_t *seen = &read->seen[engine.current];
+    if (*seen == SHRT_MAX)
+        *seen = engine_self()->now.at[engine.current];
+}
+
 static store *choose_store(location *one, int order)
 {
     if (engine.options.budgets[BUDGET_STALE] == 0 || engine.quiet || order == ORDER_SEQ_CST)
@@ -421,9 +431,7 @@ static store *choose_store(location *one, int order)
     unsigned oldest = oldest_readable(one);
     unsigned back = oldest > 0 ? strategy_choose(oldest + 1, BUDGET_STALE, true) : 0;
     store *read = &one->stores[(one->count - 1 - back) % STORES];
-    int16_t *seen = &read->seen[engine.current];
-    if (*seen == SHRT_MAX)
-        *seen = engine_self()->now.at[engine.current];
+    note_seen(read);
     return read;
 }
 
@@ -516,6 +524,7 @@ uint64_t memory_exchange_if(void *address, unsigned bytes, uint64_t expected, ui
     location *one = begin_operation(address, bytes, true, pc);
     store read = *latest_of(one);
     if (read.value != expected) {
+        note_seen(latest_of(one));
         learn_from(&read, failure_order);
         engine_event((uintptr_t)address, (uint64_t)one->version << 8 | 0xFF);
         trace(address, pc, "failed compare-exchange", failure_order, read.value, NULL);
