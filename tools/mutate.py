@@ -233,7 +233,8 @@ class Gate:
         if not good:
             return "broken", f"it does not compile:\n{output[-OUTPUT_SHOWN:]}"
         related = [noun for noun in mutant.models if noun in self.nouns]
-        for noun in related + [noun for noun in self.nouns if noun not in related]:
+        others = [noun for noun in self.nouns if noun not in related]
+        for noun in related + ([] if self.options.related else others):
             red = self.red(place, model_run(noun))
             if red is not None:
                 return "explorer", red
@@ -370,6 +371,8 @@ def parse():
     what.add_argument("--compile", action="store_true", help="see whether each compiles")
     parser.add_argument("--only", metavar="PATTERN", action="append",
                         help="only mutants whose name or file matches (* and ? are wild)")
+    parser.add_argument("--related", action="store_true",
+                        help="run the models of the faulty file only: quicker, but not the gate")
     parser.add_argument("--seed", type=int, help="of the sample; printed")
     parser.add_argument("--jobs", type=int, default=2, help="at most 2 at a time (default)")
     parser.add_argument("--limit", type=float, default=LIMIT_MIN, metavar="SECONDS",
