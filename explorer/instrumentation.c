@@ -47,19 +47,24 @@ bool instrumentation_is_library(const void *pc)
     return (const char *)pc >= __start_thrum_text && (const char *)pc < __stop_thrum_text;
 }
 
-/** Where a program calls the library, others may run first. */
+/** Where a program calls the library, or is called by it, others may run first. */
 void __tsan_func_entry(void *caller)
 {
     if (!engine.running || !engine.options.library_is_atomic)
         return;
-    if (!instrumentation_is_library(HERE) || instrumentation_is_library(caller))
+    report_enter(caller);
+    bool into = instrumentation_is_library(HERE), from = instrumentation_is_library(caller);
+    if (into == from)
         return;
-    engine_point(true, caller);
-    report_call(HERE, caller);
+    engine_point(true, into ? caller : HERE);
+    if (into)
+        report_call(HERE, caller);
 }
 
 void __tsan_func_exit(void)
 {
+    if (engine.running && engine.options.library_is_atomic)
+        report_leave();
 }
 
 /* ---- plain accesses ---- */
@@ -193,7 +198,7 @@ static bool is_watched(const void *address)
     uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t *at,                       \
                                                 uint##bits##_t operand, int order)                 \
     {                                                                                              \
-        if (!is_watched((void *)at))                                                        \
+        if (!is_watched((void *)at))                                                               \
             return native;                                                                         \
         return (uint##bits##_t)memory_modify((void *)at, bits / 8, change, operand, order, HERE);  \
     }
@@ -217,13 +222,13 @@ static bool is_watched(const void *address)
 #define ATOMIC(bits)                                                                               \
     uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *at, int order)        \
     {                                                                                              \
-        if (!is_watched((const void *)at))                                                  \
+        if (!is_watched((const void *)at))                                                         \
             return *at;                                                                            \
         return (uint##bits##_t)memory_load((const void *)at, bits / 8, order, HERE);               \
     }                                                                                              \
     void __tsan_atomic##bits##_store(volatile uint##bits##_t *at, uint##bits##_t value, int order) \
     {                                                                                              \
-        if (!is_watched((void *)at))                                                        \
+        if (!is_watched((void *)at))                                                               \
             *at = value;                                                                           \
         else                                                                                       \
             memory_store((void *)at, bits / 8, value, order, HERE);                                \
@@ -239,7 +244,7 @@ static bool is_watched(const void *address)
         volatile uint##bits##_t *at, uint##bits##_t expected, uint##bits##_t desired, int order,   \
         int failure_order)                                                                         \
     {                                                                                              \
-        if (is_watched((void *)at))                                                         \
+        if (is_watched((void *)at))                                                                \
             return (uint##bits##_t)memory_exchange_if((void *)at, bits / 8, expected, desired,     \
                                                       order, failure_order, HERE);                 \
         uint##bits##_t before = *at;                                                               \

@@ -10,6 +10,7 @@
 #include "report.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <link.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "instrumentation.h"
+#include "platform_model.h"
 #include "world.h"
 
 #define STEPS_MAX 4000
@@ -29,6 +31,7 @@
 #define COLUMNS_MAX 4
 #define COLUMN_WIDTH 6
 #define PLACES_MAX 512
+#define CALLERS_MAX 32
 
 typedef struct step {
     int thread;
@@ -39,6 +42,9 @@ typedef struct step {
 STATE static step *steps;
 STATE static uint32_t step_count;
 STATE static bool resolving;
+/** Who called what each thread is in, outermost first; those of very deep calls are not kept. */
+STATE static const void *callers[MODEL_THREADS][CALLERS_MAX];
+STATE static unsigned depths[MODEL_THREADS];
 
 void report_begin(void)
 {
@@ -46,6 +52,22 @@ void report_begin(void)
         steps = mmap(NULL, STEPS_MAX * sizeof(step), PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     step_count = 0;
+    memset(depths, 0, sizeof depths);
+}
+
+void report_enter(const void *caller)
+{
+    if (!engine.tracing)
+        return;
+    unsigned depth = depths[engine.current]++;
+    if (depth < CALLERS_MAX)
+        callers[engine.current][depth] = caller;
+}
+
+void report_leave(void)
+{
+    if (engine.tracing && depths[engine.current] > 0)
+        depths[engine.current]--;
 }
 
 /** Of what the library does inside a call only waiting is shown to its users, at the call. */
@@ -81,8 +103,8 @@ void report_step(const void *pc, const char *format, ...)
     vsnprintf(made->text, sizeof made->text, format, args);
     va_end(args);
     for (char *at = made->text; *at != '\0'; at++)
-        if (*at == '\n')
-            *at = ' ';
+        if (*at == '\n') /* users get all of it below the table */
+            *at = engine.options.library_is_atomic ? '\0' : ' ';
 }
 
 void report_sleepers(void)
@@ -106,6 +128,7 @@ void report_sleepers(void)
 typedef struct place {
     const void *pc;
     char function[64];
+    bool is_headers_own; /**< and so is every function it is inlined into */
     char text[192];
 } place;
 
@@ -116,7 +139,7 @@ static uintptr_t load_address(void)
 {
     Dl_info info;
     return dladdr((const void *)(uintptr_t)&report_begin, &info) != 0 ? (uintptr_t)info.dli_fbase
-                                                                        : 0;
+                                                                      : 0;
 }
 
 /** An address as tools that read the program's file count it. */
@@ -143,8 +166,9 @@ static bool read_frames(FILE *answer, place *ret_place)
         if (!told)
             snprintf(ret_place->function, sizeof ret_place->function, "%.63s", function);
         told = true;
+        ret_place->is_headers_own = is_headers_own(function);
         snprintf(ret_place->text, sizeof ret_place->text, "%.100s (%.80s)", line, function);
-        if (!is_headers_own(function))
+        if (!ret_place->is_headers_own)
             break;
     }
     return told;
@@ -154,7 +178,7 @@ static bool ask_addr2line(const void *pc, place *ret_place)
 {
     char command[128];
     snprintf(command, sizeof command,
-             "addr2line -s -f -i -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null", (int)getpid(),
+             "addr2line -s -f -C -i -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null", (int)getpid(),
              address_in_file((uintptr_t)pc - 1));
     FILE *answer = popen(command, "r");
     if (answer == NULL)
@@ -196,12 +220,35 @@ const char *report_place(const void *pc, char *buffer, size_t bytes)
     return buffer;
 }
 
+/** Where the program called: what calls from within a function of the headers is called there. */
+static const void *call_site(const void *caller)
+{
+    unsigned depth = depths[engine.current];
+    if (depth > CALLERS_MAX)
+        return caller;
+    for (; depth > 1 && place_of(caller)->is_headers_own; depth--)
+        caller = callers[engine.current][depth - 2];
+    return caller;
+}
+
+/** Programs call some functions by macros, which say where. */
+static int length_of_name(const char *function)
+{
+    size_t length = strlen(function);
+    if (length > 3 && strcmp(function + length - 3, "_at") == 0)
+        return (int)length - 3;
+    if (length > 5 && strcmp(function + length - 5, "_with") == 0)
+        return (int)length - 5;
+    return (int)length;
+}
+
 void report_call(const void *callee, const void *caller)
 {
     if (!engine.tracing || engine.quiet)
         return;
-    engine_self()->call_site = caller;
-    report_step(caller, "calls %s", place_of(callee)->function);
+    const char *function = place_of(callee)->function;
+    engine_self()->call_site = call_site(caller);
+    report_step(engine_self()->call_site, "calls %.*s", length_of_name(function), function);
 }
 
 /** The symbol of a static variable, from the program's own symbol table, by nm. */
@@ -318,8 +365,9 @@ static void print_steps(void)
 static const char *verdict_name(enum thrum_check_verdict verdict)
 {
     static const char *const words[] = {
-        "nothing", "an assertion fails", "a data race", "a deadlock", "a livelock",
-        "a use after free", "a leak", "misuse", "a crash", "an impossible history"};
+        "nothing",    "an assertion fails",   "a data race", "a deadlock",
+        "a livelock", "a use after free",     "a leak",      "misuse",
+        "a crash",    "an impossible history"};
     return words[verdict];
 }
 
@@ -330,7 +378,13 @@ void report_print(const search *wanted, const search_result *result)
             verdict_name(result->found.verdict), result->executions, result->preemptions,
             result->preemptions == 1 ? "" : "s");
     print_steps();
+    if (wanted->options.library_is_atomic)
+        fputs(platform_stderr(), stderr);
     fprintf(stderr, "%s: %s\n", wanted->name, result->found.message);
-    fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
+    if (wanted->options.library_is_atomic)
+        fprintf(stderr, "to run it again: THRUM_SCHEDULE=%s %s\n", result->schedule,
+                program_invocation_name);
+    else
+        fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
     resolving = false;
 }

@@ -9,7 +9,11 @@
 /** While the engine traces: the running thread does something visible at `pc` (NULL: nowhere). */
 void report_step(const void *pc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** The running thread calls the library's function at `callee` from `caller`. */
+/** The running thread enters a function from `caller`, and leaves the one it entered last. */
+void report_enter(const void *caller);
+void report_leave(void);
+
+/** The running thread has entered the library's function at `callee` from `caller`. */
 void report_call(const void *callee, const void *caller);
 
 /** A step for each sleeping thread: where it sleeps. */
