@@ -52,17 +52,11 @@ static void await_sleep(thrum_thread *const *threads, int count)
         test_wait_asleep((pid_t)thrum_thread_native_id(threads[i]));
 }
 
-static thrum_thread *started(thrum_thread *thread)
-{
-    CHECK(thread != NULL);
-    return thread;
-}
-
 /** Start two threads, wait until both sleep for good, and leave the process at once. */
 static void let_two_sleep(thrum_target first, thrum_target second)
 {
-    thrum_thread *writer = started(thrum_spawn(first, NULL, .name = "writer"));
-    thrum_thread *reader = started(thrum_spawn(second, NULL, .name = "reader"));
+    thrum_thread *writer = HAVE(thrum_spawn(first, NULL, .name = "writer"));
+    thrum_thread *reader = HAVE(thrum_spawn(second, NULL, .name = "reader"));
     await_sleep((thrum_thread *[]){writer, reader}, 2);
     _exit(0);
 }
@@ -126,7 +120,7 @@ static void *acquire_twice_and_say(void *unused)
 static void rescue_from_itself(void *unused)
 {
     (void)unused;
-    thrum_thread *sleeper = started(thrum_spawn(acquire_twice_and_say, NULL, .name = "sleeper"));
+    thrum_thread *sleeper = HAVE(thrum_spawn(acquire_twice_and_say, NULL, .name = "sleeper"));
     test_wait_asleep((pid_t)thrum_thread_native_id(sleeper));
     thrum_lock_release(&lock_a);
     CHECK_STATUS(thrum_thread_join(sleeper), 0);
@@ -265,7 +259,7 @@ static void ring_of_three(void *unused)
     static in_ring rings[] = {{&lock_a, &lock_b}, {&lock_b, &lock_c}, {&lock_c, &lock_a}};
     thrum_thread *threads[3];
     for (int i = 0; i < 3; i++)
-        threads[i] = started(thrum_spawn(hold_and_take, &rings[i]));
+        threads[i] = HAVE(thrum_spawn(hold_and_take, &rings[i]));
     await_sleep(threads, 3);
     _exit(0);
 }
@@ -289,7 +283,7 @@ static void hold_and_join(void *unused)
 {
     (void)unused;
     thrum_lock_acquire(&lock_a);
-    thrum_thread *worker = started(thrum_spawn(take_a, NULL, .name = "worker"));
+    thrum_thread *worker = HAVE(thrum_spawn(take_a, NULL, .name = "worker"));
     CHECK_EQ(thrum_thread_join(worker), 0);
 }
 
@@ -317,7 +311,7 @@ static void notify_and_join(void *unused)
 {
     (void)unused;
     CHECK(th_deadlock_attach("abort"));
-    thrum_thread *waiter = started(thrum_spawn(wait_with_a, NULL, .name = "waiter"));
+    thrum_thread *waiter = HAVE(thrum_spawn(wait_with_a, NULL, .name = "waiter"));
     CHECK(thrum_barrier_wait(&both) >= 0);
     thrum_lock_acquire(&lock_a);
     thrum_condition_notify(&changed, 1);
@@ -387,8 +381,8 @@ static void *a_then_b_until(void *unused)
 static void a_timed_cycle(void *unused)
 {
     (void)unused;
-    thrum_thread *timed = started(thrum_spawn(a_then_b_until, NULL));
-    thrum_thread *untimed = started(thrum_spawn(b_then_a, NULL));
+    thrum_thread *timed = HAVE(thrum_spawn(a_then_b_until, NULL));
+    thrum_thread *untimed = HAVE(thrum_spawn(b_then_a, NULL));
     CHECK_STATUS(thrum_thread_join(timed), 0);
     CHECK_STATUS(thrum_thread_join(untimed), 0);
     thrum_thread_free(timed);
@@ -413,7 +407,7 @@ static void a_lock_used_as_a_signal(void *unused)
 {
     (void)unused;
     thrum_lock_acquire(&lock_a);
-    thrum_thread *signaller = started(thrum_spawn(release_a, NULL));
+    thrum_thread *signaller = HAVE(thrum_spawn(release_a, NULL));
     CHECK_STATUS(thrum_thread_join(signaller), 0);
     thrum_thread_free(signaller);
     thrum_lock_acquire(&lock_a); /* free again: nothing to say */

@@ -142,7 +142,7 @@ static char main_name[] = "MainThread", worker_name[] = "worker";
 
 static void start_other(void)
 {
-    other = thrum_spawn(wait_at_gate, &gate);
+    other = HAVE(thrum_spawn(wait_at_gate, &gate));
     test_gate_await(&gate, 1);
     parent_ident = thrum_get_ident();
 }
@@ -176,7 +176,7 @@ static void *fork_and_look(void *arg)
 TEST(process, a_child_of_a_thread_has_it_as_main_thread)
 {
     start_other();
-    join_and_free(thrum_spawn(fork_and_look, worker_name, .name = worker_name));
+    join_and_free(HAVE(thrum_spawn(fork_and_look, worker_name, .name = worker_name)));
     end_other();
 }
 
@@ -218,7 +218,7 @@ static void look_at_parents_main(void *unused)
     CHECK(!thrum_thread_is_daemon(thrum_main_thread()));
     th_probe_self_wait = NULL;
     CHECK_STATUS(thrum_thread_join(thrum_main_thread()), THRUM_EDEADLK);
-    thrum_thread *thread = thrum_thread_new(return_arg, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, NULL));
     CHECK(!thrum_thread_is_daemon(thread));
     thrum_thread_free(thread);
 }
@@ -232,7 +232,7 @@ static void *fork_and_look_at_main(void *arg)
 TEST(process, the_parents_main_thread_has_ended_in_the_child_of_another)
 {
     parents_main = thrum_main_thread();
-    join_and_free(thrum_spawn(fork_and_look_at_main, NULL));
+    join_and_free(HAVE(thrum_spawn(fork_and_look_at_main, NULL)));
 }
 
 static void fork_again(void *arg)
@@ -242,7 +242,7 @@ static void fork_again(void *arg)
     parent_ident = thrum_get_ident();
     CHECK_EXITED(test_run_child(look_around, main_name), 0);
     if (CHILDREN_START_THREADS)
-        join_and_free(thrum_spawn(fork_and_look, worker_name, .name = worker_name));
+        join_and_free(HAVE(thrum_spawn(fork_and_look, worker_name, .name = worker_name)));
 }
 
 TEST(process, a_child_of_a_child_has_one_thread)
@@ -304,10 +304,10 @@ TEST(process, waiters_of_the_parent_do_not_wait_in_the_child)
 {
     start_other();
     thrum_thread *waiters[] = {
-        thrum_spawn(wait_for_event, NULL),
-        thrum_spawn(wait_for_condition, NULL),
-        thrum_spawn(wait_for_semaphore, NULL),
-        thrum_spawn(wait_for_other, other),
+        HAVE(thrum_spawn(wait_for_event, NULL)),
+        HAVE(thrum_spawn(wait_for_condition, NULL)),
+        HAVE(thrum_spawn(wait_for_semaphore, NULL)),
+        HAVE(thrum_spawn(wait_for_other, other)),
     };
     for (size_t i = 0; i < LENGTH(waiters); i++)
         test_wait_asleep((pid_t)thrum_thread_native_id(waiters[i]));
@@ -364,7 +364,7 @@ static void *start_and_end_threads(void *arg)
 static void *detach_threads(void *arg)
 {
     while (!is_stopped()) {
-        thrum_thread_free(thrum_spawn(return_arg, NULL));
+        thrum_thread_free(HAVE(thrum_spawn(return_arg, NULL)));
         while (thrum_active_count() > 20)
             thrum_sleep(0.001);
     }
@@ -407,7 +407,7 @@ TEST_LIMIT(process, a_child_works_wherever_the_other_threads_were, 120)
                                     enumerate_threads,     use_lock,       use_lock};
     thrum_thread *busy[LENGTH(targets)];
     for (size_t i = 0; i < LENGTH(targets); i++)
-        busy[i] = thrum_spawn(targets[i], NULL);
+        busy[i] = HAVE(thrum_spawn(targets[i], NULL));
     for (int i = 0; i < 60; i++)
         CHECK_EXITED(test_run_child(look_in_the_storm, NULL), 0);
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
@@ -433,7 +433,7 @@ static void start_unstarted(void *unused)
 
 TEST(process, a_child_may_start_what_the_parent_has_made)
 {
-    unstarted = thrum_thread_new(return_arg, &gate);
+    unstarted = HAVE(thrum_thread_new(return_arg, &gate));
     CHECK_EXITED(test_run_child(start_unstarted, NULL), 0);
     CHECK_STATUS(thrum_thread_start(unstarted), 0);
     join_and_free(unstarted);
@@ -467,7 +467,7 @@ TEST(process, a_child_keeps_the_locals_of_its_thread)
 {
     int value;
     CHECK_STATUS(thrum_local_set(&kept, &value), 0);
-    thrum_thread *thread = thrum_spawn(keep_value, &gate);
+    thrum_thread *thread = HAVE(thrum_spawn(keep_value, &gate));
     test_gate_await(&gate, 1);
     CHECK_EXITED(test_run_child(look_at_value, &value), 0);
     CHECK_PTR(thrum_local_get(&kept), &value);
@@ -534,7 +534,7 @@ static void leave_threads_in_a_child(void *unused)
     start_other();
     pid_t child = fork();
     if (child == 0) {
-        thrum_thread_free(thrum_spawn(speak_last, line));
+        thrum_thread_free(HAVE(thrum_spawn(speak_last, line)));
         exit(3);
     }
     CHECK_EXITED(wait_for(child), 3);
@@ -551,7 +551,7 @@ static void *fork_and_return(void *arg)
     pid_t *child = arg;
     *child = fork();
     if (*child == 0)
-        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread"));
+        thrum_thread_free(HAVE(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread")));
     return NULL;
 }
 
@@ -574,7 +574,7 @@ static void return_without_handles(void *unused)
     static pid_t child;
     (void)unused;
     CHECK_STATUS(thrum_at_shutdown(say_main_name, NULL), 0);
-    thrum_thread *thread = thrum_thread_new(fork_after_the_gate, &child, .name = worker_name);
+    thrum_thread *thread = HAVE(thrum_thread_new(fork_after_the_gate, &child, .name = worker_name));
     CHECK_STATUS(thrum_thread_start(thread), 0);
     thrum_thread_free(thread);
     test_gate_open(&gate);
@@ -592,7 +592,7 @@ static void return_from_the_target_of_a_child(void *unused)
     static pid_t child;
     (void)unused;
     register_line("callback");
-    join_and_free(thrum_spawn(fork_and_return, &child));
+    join_and_free(HAVE(thrum_spawn(fork_and_return, &child)));
     CHECK_EXITED(wait_for(child), 0);
     say("parent");
 }
@@ -619,8 +619,8 @@ static void *fork_and_exit(void *arg)
 
 TEST(process, a_child_of_a_thread_or_a_daemon_may_exit)
 {
-    join_and_free(thrum_spawn(fork_and_exit, thrum_main_thread()));
-    join_and_free(thrum_spawn(fork_and_exit, NULL, .daemon = THRUM_DAEMON));
+    join_and_free(HAVE(thrum_spawn(fork_and_exit, thrum_main_thread())));
+    join_and_free(HAVE(thrum_spawn(fork_and_exit, NULL, .daemon = THRUM_DAEMON)));
     test_thread foreign;
     test_spawn(&foreign, fork_and_exit, NULL);
     test_join(&foreign);
@@ -638,7 +638,7 @@ static void be_shut_down(void *unused)
 {
     (void)unused;
     CHECK(thrum_thread_is_daemon(thrum_main_thread()));
-    join_and_free(thrum_spawn(shut_down, NULL, .daemon = THRUM_NOT_DAEMON));
+    join_and_free(HAVE(thrum_spawn(shut_down, NULL, .daemon = THRUM_NOT_DAEMON)));
     thrum_lock_acquire(&lock_of_nobody);
     thrum_lock_release(&lock_of_nobody);
 }
@@ -651,7 +651,7 @@ static void *fork_and_be_shut_down(void *arg)
 
 TEST(process, a_daemon_that_is_main_in_a_child_is_not_stopped)
 {
-    join_and_free(thrum_spawn(fork_and_be_shut_down, NULL, .daemon = THRUM_DAEMON));
+    join_and_free(HAVE(thrum_spawn(fork_and_be_shut_down, NULL, .daemon = THRUM_DAEMON)));
 }
 
 #endif
@@ -693,7 +693,7 @@ static void *fork_while_joining(void *arg)
     if (child == 0) {
         use_everything();
         register_line("child's callback");
-        thrum_thread_free(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread"));
+        thrum_thread_free(HAVE(thrum_spawn(speak_last, (void *)(uintptr_t) "child's thread")));
         exit(0);
     }
     CHECK_EXITED(wait_for(child), 0);
@@ -704,7 +704,7 @@ static void *fork_while_joining(void *arg)
 static void be_forked_while_joining(void *unused)
 {
     (void)unused;
-    thrum_thread_free(thrum_spawn(fork_while_joining, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(fork_while_joining, NULL)));
 }
 
 TEST(process, a_child_of_a_thread_that_is_being_joined_has_an_end_of_its_own)
@@ -732,7 +732,7 @@ static void end_and_fork(void *unused)
 {
     (void)unused;
     atexit(fork_after_the_end);
-    join_and_free(thrum_spawn(return_arg, NULL));
+    join_and_free(HAVE(thrum_spawn(return_arg, NULL)));
 }
 
 TEST(process, a_child_forked_after_the_end_may_use_threads)
@@ -743,7 +743,7 @@ TEST(process, a_child_forked_after_the_end_may_use_threads)
 static void fork_with_a_stopped_daemon(void *unused)
 {
     (void)unused;
-    thrum_thread *daemon = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_DAEMON);
+    thrum_thread *daemon = HAVE(thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_DAEMON));
     test_gate_await(&gate, 1);
     CHECK_STATUS(thrum_shutdown(), 0);
     pid_t child = fork();

@@ -84,6 +84,13 @@ void test_check_ptr(const char *file, int line, const char *a_text, const volati
                   (uintmax_t)(uintptr_t)b);
 }
 
+void *test_have(const char *file, int line, const char *text, void *pointer)
+{
+    if (pointer == NULL)
+        test_fail(file, line, "%s is NULL", text);
+    return pointer;
+}
+
 void test_check_near(const char *file, int line, const char *a_text, double a, const char *b_text,
                      double b, double margin)
 {

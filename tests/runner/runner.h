@@ -143,6 +143,8 @@ int test_time_factor(void);
 #define CHECK_LACKS(text, part) test_check_lacks(__FILE__, __LINE__, #text, (text), (part))
 /** Compare two pointers. */
 #define CHECK_PTR(a, b) test_check_ptr(__FILE__, __LINE__, #a, (a), #b, (b))
+/** The pointer that the expression gives, if it is not NULL. */
+#define HAVE(...) test_have(__FILE__, __LINE__, #__VA_ARGS__, (__VA_ARGS__))
 /** Compare two doubles, which may differ by `margin`; NaN equals NaN. */
 #define CHECK_NEAR(a, b, margin) test_check_near(__FILE__, __LINE__, #a, (a), #b, (b), (margin))
 /** Compare the status that `expr` returned with `status`; both are printed by name. */
@@ -174,6 +176,7 @@ void test_check_lacks(const char *file, int line, const char *name, const char *
                       const char *part);
 void test_check_ptr(const char *file, int line, const char *a_text, const volatile void *a,
                     const char *b_text, const volatile void *b);
+void *test_have(const char *file, int line, const char *text, void *pointer);
 void test_check_near(const char *file, int line, const char *a_text, double a, const char *b_text,
                      double b, double margin);
 void test_check_status(const char *file, int line, const char *expr, int got, const char *name,

@@ -32,12 +32,6 @@ static void destroy_int(void *value)
 static thrum_local number = THRUM_LOCAL(create_int, destroy_int);
 static thrum_local plain = THRUM_LOCAL_INIT;
 
-static thrum_thread *started(thrum_thread *thread)
-{
-    CHECK(thread != NULL);
-    return thread;
-}
-
 static int int_of(thrum_local *local)
 {
     const int *value = thrum_local_get(local);
@@ -47,7 +41,7 @@ static int int_of(thrum_local *local)
 
 static void run(thrum_target target, void *arg)
 {
-    thrum_thread *thread = started(thrum_spawn(target, arg));
+    thrum_thread *thread = HAVE(thrum_spawn(target, arg));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     thrum_thread_free(thread);
 }
@@ -103,7 +97,7 @@ TEST(local, is_each_threads_own)
     int values[LENGTH(threads)];
     CHECK_STATUS(thrum_local_set(&plain, &gate), 0);
     for (size_t i = 0; i < LENGTH(threads); i++)
-        threads[i] = started(thrum_spawn(set_own, &values[i]));
+        threads[i] = HAVE(thrum_spawn(set_own, &values[i]));
     test_gate_await(&gate, LENGTH(threads));
     CHECK_PTR(thrum_local_get(&plain), &gate);
     test_gate_open(&gate);
@@ -283,7 +277,7 @@ static void *set_noted(void *arg)
 
 TEST(local, values_are_destroyed_by_their_own_thread)
 {
-    thrum_thread *thread = started(thrum_spawn(set_noted, &gate));
+    thrum_thread *thread = HAVE(thrum_spawn(set_noted, &gate));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_EQ(destroyed_by, thrum_thread_ident(thread));
     thrum_thread_free(thread);
@@ -380,7 +374,7 @@ TEST(local, free_destroys_the_values_of_all_threads)
     static thrum_thread *threads[MANY];
     get_number(NULL);
     for (int i = 0; i < MANY; i++) {
-        threads[i] = started(thrum_spawn(hold_number, NULL, .stack_bytes = 256 * 1024));
+        threads[i] = HAVE(thrum_spawn(hold_number, NULL, .stack_bytes = 256 * 1024));
         CHECK(threads[i] != NULL);
     }
     test_gate_await(&gate, MANY);
@@ -419,7 +413,7 @@ TEST(local, free_of_one_variable_disturbs_no_use_of_others)
 {
     thrum_thread *users[3];
     for (size_t i = 0; i < LENGTH(users); i++)
-        users[i] = started(thrum_spawn(use_plain, NULL));
+        users[i] = HAVE(thrum_spawn(use_plain, NULL));
     for (int i = 0; i < 300; i++) {
         thrum_local brief = THRUM_LOCAL(create_int, destroy_int);
         CHECK_EQ(int_of(&brief), 7);
@@ -448,7 +442,7 @@ TEST(local, a_first_use_by_many_threads_gives_one_key)
     thrum_local fresh = THRUM_LOCAL_INIT;
     thrum_thread *users[8];
     for (size_t i = 0; i < LENGTH(users); i++)
-        users[i] = started(thrum_spawn(first_use, &fresh));
+        users[i] = HAVE(thrum_spawn(first_use, &fresh));
     test_gate_await(&gate, LENGTH(users));
     test_gate_open(&gate);
     for (size_t i = 0; i < LENGTH(users); i++) {

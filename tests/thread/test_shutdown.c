@@ -89,7 +89,7 @@ static void leave_a_thread(void *unused)
     (void)unused;
     atexit(say_exit_handler);
     register_line("callback");
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
     say("main");
 }
 
@@ -114,8 +114,8 @@ TEST(shutdown, exit_joins_threads_whose_handles_are_left)
 static void leave_a_daemon(void *unused)
 {
     (void)unused;
-    thrum_spawn(block_for_ever, NULL, .daemon = THRUM_DAEMON);
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    HAVE(thrum_spawn(block_for_ever, NULL, .daemon = THRUM_DAEMON));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
 }
 
 TEST(shutdown, exit_abandons_daemons)
@@ -132,14 +132,14 @@ static void *start_another(void *arg)
     if (*depth == '0')
         return NULL;
     --*depth;
-    thrum_thread_free(thrum_spawn(start_another, depth));
+    thrum_thread_free(HAVE(thrum_spawn(start_another, depth)));
     return NULL;
 }
 
 static void leave_a_chain(void *unused)
 {
     static char depth = '5';
-    thrum_thread_free(thrum_spawn(start_another, &depth));
+    thrum_thread_free(HAVE(thrum_spawn(start_another, &depth)));
     (void)unused;
 }
 
@@ -151,7 +151,7 @@ TEST(shutdown, threads_started_meanwhile_are_joined)
 static void *start_from_daemon(void *arg)
 {
     await_the_joining();
-    thrum_thread_free(thrum_spawn(speak_last, NULL, .daemon = THRUM_NOT_DAEMON));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL, .daemon = THRUM_NOT_DAEMON)));
     thrum_event_set(arg);
     return block_for_ever(NULL);
 }
@@ -165,8 +165,8 @@ static void *wait_for_event(void *arg)
 static void leave_a_daemon_that_starts(void *unused)
 {
     static thrum_event started;
-    thrum_thread_free(thrum_spawn(wait_for_event, &started));
-    thrum_spawn(start_from_daemon, &started, .daemon = THRUM_DAEMON);
+    thrum_thread_free(HAVE(thrum_spawn(wait_for_event, &started)));
+    HAVE(thrum_spawn(start_from_daemon, &started, .daemon = THRUM_DAEMON));
     (void)unused;
 }
 
@@ -186,8 +186,9 @@ static void collect_all(void *unused)
     (void)unused;
     int left = test_count_threads() + 10;
     for (int i = 0; i < 20; i++) {
-        thrum_thread *thread = thrum_spawn(i < 10 ? speak_last : block_for_ever, NULL,
-                                           .daemon = i < 10 ? THRUM_NOT_DAEMON : THRUM_DAEMON);
+        thrum_thread *thread =
+            HAVE(thrum_spawn(i < 10 ? speak_last : block_for_ever, NULL,
+                             .daemon = i < 10 ? THRUM_NOT_DAEMON : THRUM_DAEMON));
         if (i % 2 == 0)
             thrum_thread_free(thread);
     }
@@ -226,7 +227,7 @@ static void leave_a_destructor(void *unused)
 {
     (void)unused;
     CHECK_EQ(pthread_key_create(&key, call_from_destructor), 0);
-    thrum_thread_free(thrum_spawn(set_key, &key));
+    thrum_thread_free(HAVE(thrum_spawn(set_key, &key)));
 }
 
 TEST(shutdown, waits_for_destructors_of_pthread_keys)
@@ -286,7 +287,7 @@ static test_gate after_the_end = TEST_GATE_INIT;
 
 static void stop_one(thrum_target target)
 {
-    thrum_thread *daemon = thrum_spawn(target, &after_the_end, .daemon = THRUM_DAEMON);
+    thrum_thread *daemon = HAVE(thrum_spawn(target, &after_the_end, .daemon = THRUM_DAEMON));
     CHECK_STATUS(thrum_event_wait(&is_busy), 0);
     CHECK_STATUS(thrum_shutdown(), 0);
     test_gate_open(&after_the_end);
@@ -347,7 +348,7 @@ TEST(shutdown, foreign_threads_stop_too)
 
 static void join_ended_daemon(void *unused)
 {
-    thrum_thread *daemon = thrum_spawn(NULL, NULL, .daemon = THRUM_DAEMON);
+    thrum_thread *daemon = HAVE(thrum_spawn(NULL, NULL, .daemon = THRUM_DAEMON));
     CHECK_STATUS(thrum_thread_join(daemon), 0);
     CHECK_STATUS(thrum_shutdown(), 0);
     CHECK_STATUS(thrum_thread_join(daemon), 0);
@@ -385,7 +386,7 @@ TEST(shutdown, calls_back_last_first_and_what_callbacks_register)
 static void start_a_thread(void *unused)
 {
     (void)unused;
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
 }
 
 static void start_in_callback(void *unused)
@@ -429,7 +430,7 @@ static void *register_while_joining(void *arg)
 static void use_after_the_end(void)
 {
     CHECK_STATUS(thrum_at_shutdown(say_arg, NULL), THRUM_ESHUTDOWN);
-    thrum_thread *thread = thrum_thread_new(speak_last, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(speak_last, NULL));
     CHECK_STATUS(thrum_thread_start(thread), THRUM_ESHUTDOWN);
     CHECK_STATUS(thrum_thread_join(thread), THRUM_ESTATE);
     CHECK_STATUS(thrum_thread_set_daemon(thread, true), 0);
@@ -444,7 +445,7 @@ static void register_late(void *unused)
 {
     (void)unused;
     atexit(use_after_the_end);
-    thrum_thread_free(thrum_spawn(register_while_joining, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(register_while_joining, NULL)));
 }
 
 TEST(shutdown, refuses_callbacks_while_joining_and_threads_afterwards)
@@ -496,7 +497,7 @@ static void call_twice(void *unused)
 {
     static test_gate gate = TEST_GATE_INIT;
     CHECK_STATUS(thrum_at_shutdown(let_the_second_wait, &gate), 0);
-    second_caller = thrum_spawn(call_second, &gate);
+    second_caller = HAVE(thrum_spawn(call_second, &gate));
     CHECK_STATUS(thrum_shutdown(), 0);
     CHECK_STATUS(thrum_thread_join(second_caller), 0);
     (void)unused;
@@ -531,7 +532,7 @@ static void be_shut_down_by_a_thread(void *unused)
 {
     static test_thread opener;
     atexit(say_exit_handler);
-    thrum_thread_free(thrum_spawn(shut_down_and_go_on, &opened_late));
+    thrum_thread_free(HAVE(thrum_spawn(shut_down_and_go_on, &opened_late)));
     CHECK_STATUS(thrum_event_wait(&shut_down_by_thread), 0);
     CHECK(thrum_spawn(NULL, NULL) == NULL);
     test_spawn(&opener, open_when_main_sleeps, NULL);
@@ -556,9 +557,9 @@ static void *exit_with_three(void *arg)
 static void exit_in_a_joined_thread(void *unused)
 {
     (void)unused;
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
     register_line("callback");
-    thrum_thread_join(thrum_spawn(exit_with_three, thrum_main_thread()));
+    thrum_thread_join(HAVE(thrum_spawn(exit_with_three, thrum_main_thread())));
     block_for_ever(NULL);
 }
 
@@ -578,7 +579,7 @@ static void *join_exiting(void *arg)
 
 static void *exit_when_joined(void *arg)
 {
-    thrum_thread *joiner = thrum_spawn(join_exiting, NULL);
+    thrum_thread *joiner = HAVE(thrum_spawn(join_exiting, NULL));
     test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
     (void)arg;
     exit(3);
@@ -587,7 +588,7 @@ static void *exit_when_joined(void *arg)
 static void exit_while_joined(void *unused)
 {
     (void)unused;
-    exiting = thrum_thread_new(exit_when_joined, NULL);
+    exiting = HAVE(thrum_thread_new(exit_when_joined, NULL));
     CHECK_STATUS(thrum_thread_start(exiting), 0);
     block_for_ever(NULL);
 }
@@ -600,8 +601,8 @@ TEST(shutdown, exit_in_a_thread_that_another_joins)
 static void exit_in_daemon(void *unused)
 {
     (void)unused;
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
-    thrum_spawn(exit_with_three, NULL, .daemon = THRUM_DAEMON);
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
+    HAVE(thrum_spawn(exit_with_three, NULL, .daemon = THRUM_DAEMON));
     block_for_ever(NULL);
 }
 
@@ -613,7 +614,7 @@ TEST(shutdown, exit_in_a_daemon)
 static void exit_in_foreign(void *unused)
 {
     static test_thread foreign;
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
     test_spawn(&foreign, exit_with_three, NULL);
     block_for_ever(NULL);
     (void)unused;
@@ -660,7 +661,7 @@ static void exit_in_hook(void *unused)
 {
     (void)unused;
     thrum_set_excepthook(exit_with_five);
-    thrum_thread_join(thrum_spawn(fail, NULL));
+    thrum_thread_join(HAVE(thrum_spawn(fail, NULL)));
     block_for_ever(NULL);
 }
 
@@ -680,7 +681,7 @@ static void *set_exiting_local(void *arg)
 static void exit_in_destroy(void *unused)
 {
     (void)unused;
-    thrum_thread_join(thrum_spawn(set_exiting_local, &exiting_local));
+    thrum_thread_join(HAVE(thrum_spawn(set_exiting_local, &exiting_local)));
     block_for_ever(NULL);
 }
 
@@ -708,7 +709,7 @@ static void exit_main_thread(void *unused)
 {
     (void)unused;
     register_line("callback");
-    thrum_thread_free(thrum_spawn(outlive_main, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(outlive_main, NULL)));
     pthread_exit(NULL);
 }
 
@@ -731,7 +732,7 @@ static void leave_a_value(void *unused)
     (void)unused;
     CHECK_STATUS(thrum_local_set(&said_local, (void *)(uintptr_t) "value"), 0);
     register_line("callback");
-    thrum_thread_free(thrum_spawn(speak_last, NULL));
+    thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
     CHECK_STATUS(thrum_shutdown(), 0);
     say("still there");
 }
@@ -775,7 +776,7 @@ static void be_signalled(void *unused)
 {
     static pthread_t main_handle;
     main_handle = pthread_self();
-    thrum_thread_free(thrum_spawn(end_after_signals, &main_handle));
+    thrum_thread_free(HAVE(thrum_spawn(end_after_signals, &main_handle)));
     (void)unused;
 }
 

@@ -42,7 +42,7 @@ static void join_and_free(thrum_thread *thread)
 TEST(thread, runs_its_target_with_its_argument)
 {
     int value = 0;
-    thrum_thread *thread = thrum_thread_new(return_arg, &value);
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, &value));
     CHECK_STATUS(thrum_thread_start(thread), 0);
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_PTR(thrum_thread_result(thread), &value);
@@ -52,7 +52,7 @@ TEST(thread, runs_its_target_with_its_argument)
 TEST(thread, spawn_makes_and_starts)
 {
     int value = 0;
-    thrum_thread *thread = thrum_spawn(return_arg, &value, .name = "spawned");
+    thrum_thread *thread = HAVE(thrum_spawn(return_arg, &value, .name = "spawned"));
     CHECK_STR(thrum_thread_name(thread), "spawned");
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_PTR(thrum_thread_result(thread), &value);
@@ -61,7 +61,7 @@ TEST(thread, spawn_makes_and_starts)
 
 TEST(thread, null_target_runs_nothing)
 {
-    thrum_thread *thread = thrum_spawn(NULL, &gate);
+    thrum_thread *thread = HAVE(thrum_spawn(NULL, &gate));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_PTR(thrum_thread_result(thread), NULL);
     thrum_thread_free(thread);
@@ -86,7 +86,7 @@ TEST(thread, null_is_answered_by_every_function)
 
 TEST(thread, starts_once)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL));
     CHECK_STATUS(thrum_thread_start(thread), THRUM_ESTATE);
     test_gate_open(&gate);
     CHECK_STATUS(thrum_thread_join(thread), 0);
@@ -112,7 +112,7 @@ static void *count_run(void *arg)
 
 TEST(thread, of_many_starters_one_starts)
 {
-    thrum_thread *thread = thrum_thread_new(count_run, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(count_run, NULL));
     test_thread starters[8];
     for (size_t i = 0; i < LENGTH(starters); i++)
         test_spawn(&starters[i], start_it, thread);
@@ -128,7 +128,7 @@ TEST(thread, of_many_starters_one_starts)
 
 TEST(thread, join_before_start_is_refused)
 {
-    thrum_thread *thread = thrum_thread_new(return_arg, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, NULL));
     CHECK_STATUS(thrum_thread_join(thread), THRUM_ESTATE);
     CHECK_STATUS(thrum_thread_join_until(thread, thrum_after(10)), THRUM_ESTATE);
     CHECK_STATUS(thrum_thread_start(thread), 0);
@@ -156,7 +156,7 @@ TEST(thread, join_of_itself_is_refused_and_told)
 {
     int status[2];
     th_probe_self_wait = note_self_wait;
-    thrum_thread *thread = thrum_spawn(join_self, status, .name = "narcissus");
+    thrum_thread *thread = HAVE(thrum_spawn(join_self, status, .name = "narcissus"));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_STATUS(status[0], THRUM_EDEADLK);
     CHECK_STATUS(status[1], THRUM_EDEADLK);
@@ -169,7 +169,7 @@ TEST(thread, join_of_itself_is_refused_and_told)
 
 TEST(thread, joins_again_and_again)
 {
-    thrum_thread *thread = thrum_spawn(return_arg, &gate);
+    thrum_thread *thread = HAVE(thrum_spawn(return_arg, &gate));
     for (int i = 0; i < 3; i++)
         CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_STATUS(thrum_thread_join_until(thread, 0), 0);
@@ -185,10 +185,10 @@ static void *join_arg(void *arg)
 
 TEST(thread, all_of_many_joiners_wake)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, &gate);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, &gate));
     thrum_thread *joiners[20];
     for (size_t i = 0; i < LENGTH(joiners); i++)
-        joiners[i] = thrum_spawn(join_arg, thread);
+        joiners[i] = HAVE(thrum_spawn(join_arg, thread));
     for (size_t i = 0; i < LENGTH(joiners); i++)
         test_wait_asleep((pid_t)thrum_thread_native_id(joiners[i]));
     test_gate_open(&gate);
@@ -202,7 +202,7 @@ TEST(thread, all_of_many_joiners_wake)
 
 TEST(thread, join_gives_up_at_its_deadline)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL));
     CHECK_STATUS(thrum_thread_join_until(thread, 0), THRUM_ETIMEDOUT);
     CHECK_STATUS(thrum_thread_join_until(thread, INT64_MIN), THRUM_ETIMEDOUT);
     CHECK_STATUS(thrum_thread_join_until(thread, thrum_after(-1)), THRUM_ETIMEDOUT);
@@ -222,8 +222,8 @@ static void *join_at_the_end_of_time(void *arg)
 
 TEST(thread, join_waits_to_the_end_of_the_clock)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL);
-    thrum_thread *joiner = thrum_spawn(join_at_the_end_of_time, thread);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL));
+    thrum_thread *joiner = HAVE(thrum_spawn(join_at_the_end_of_time, thread));
     test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
     test_gate_open(&gate);
     join_and_free(joiner);
@@ -263,8 +263,8 @@ TEST(thread, join_survives_signals)
 {
     struct sigaction counting = {.sa_handler = count_signal};
     CHECK_EQ(sigaction(SIGUSR1, &counting, NULL), 0);
-    thrum_thread *thread = thrum_spawn(wait_at_gate, &gate);
-    thrum_thread *joiner = thrum_spawn(tell_and_join, thread);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, &gate));
+    thrum_thread *joiner = HAVE(thrum_spawn(tell_and_join, thread));
     CHECK_STATUS(thrum_event_wait(&handle_is_told), 0);
     test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
     test_signals storm;
@@ -281,7 +281,7 @@ TEST(thread, join_survives_signals)
 
 TEST(thread, result_is_null_before_the_end)
 {
-    thrum_thread *thread = thrum_thread_new(wait_at_gate, &gate);
+    thrum_thread *thread = HAVE(thrum_thread_new(wait_at_gate, &gate));
     CHECK_PTR(thrum_thread_result(thread), NULL);
     CHECK_STATUS(thrum_thread_start(thread), 0);
     CHECK_PTR(thrum_thread_result(thread), NULL);
@@ -303,7 +303,7 @@ TEST(thread, start_and_join_order_memory)
 {
     for (int i = 0; i < 200; i++) {
         plain_words[0] = i;
-        thrum_thread *thread = thrum_spawn(write_plain, NULL);
+        thrum_thread *thread = HAVE(thrum_spawn(write_plain, NULL));
         join_and_free(thread);
         CHECK_EQ(plain_words[1], i + 1);
     }
@@ -353,7 +353,7 @@ static void *set_key(void *arg)
 TEST(thread, join_waits_for_destructors_of_pthread_keys)
 {
     CHECK_EQ(pthread_key_create(&key, run_destructor), 0);
-    thrum_thread *thread = thrum_spawn(set_key, &key);
+    thrum_thread *thread = HAVE(thrum_spawn(set_key, &key));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_EQ(destructors_run, 1);
     thrum_thread_free(thread);
@@ -364,12 +364,12 @@ TEST(thread, join_waits_for_destructors_of_pthread_keys)
 TEST(thread, freeing_an_unstarted_thread_leaves_nothing)
 {
     thrum_thread_free(
-        thrum_thread_new(return_arg, NULL, .name = "a name of more than 31 letters...."));
+        HAVE(thrum_thread_new(return_arg, NULL, .name = "a name of more than 31 letters....")));
 }
 
 TEST(thread, freeing_a_running_thread_lets_it_go_on)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL));
     thrum_thread *all[8];
     thrum_thread_free(thread);
     CHECK_EQ(thrum_enumerate(all, LENGTH(all)), 2);
@@ -387,14 +387,14 @@ static bool is_alone(void *unused)
 TEST(thread, a_thread_without_handles_collects_itself)
 {
     for (int i = 0; i < 50; i++)
-        thrum_thread_free(thrum_spawn(return_arg, NULL));
+        thrum_thread_free(HAVE(thrum_spawn(return_arg, NULL)));
     test_wait_until(is_alone, NULL);
 }
 
 TEST(thread, freeing_an_ended_thread_unjoined_collects_it)
 {
     for (int i = 0; i < 50; i++) {
-        thrum_thread *thread = thrum_spawn(return_arg, NULL);
+        thrum_thread *thread = HAVE(thrum_spawn(return_arg, NULL));
         while (thrum_thread_is_alive(thread))
             sched_yield();
         thrum_thread_free(thread);
@@ -412,7 +412,7 @@ TEST(thread, a_target_may_free_its_own_handle_at_once)
 {
     thrum_thread *threads[200];
     for (size_t i = 0; i < LENGTH(threads); i++) {
-        threads[i] = thrum_thread_new(free_own_handle, &threads[i]);
+        threads[i] = HAVE(thrum_thread_new(free_own_handle, &threads[i]));
         CHECK_STATUS(thrum_thread_start(threads[i]), 0);
     }
     test_wait_until(is_alone, NULL);
@@ -421,14 +421,14 @@ TEST(thread, a_target_may_free_its_own_handle_at_once)
 TEST(thread, a_handle_may_be_freed_as_soon_as_the_join_has_returned)
 {
     for (int i = 0; i < 500; i++)
-        join_and_free(thrum_spawn(return_arg, NULL));
+        join_and_free(HAVE(thrum_spawn(return_arg, NULL)));
 }
 
 /* ---- when something is missing ---- */
 
 TEST(thread, no_more_threads_is_an_answer_and_start_may_be_tried_again)
 {
-    thrum_thread *thread = thrum_thread_new(return_arg, &gate, .name = "later");
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, &gate, .name = "later"));
     for (int i = 0; i < 3; i++) {
         test_fail_thread_creation(1);
         CHECK_STATUS(thrum_thread_start(thread), THRUM_EAGAIN);
@@ -478,7 +478,7 @@ TEST(thread, no_memory_is_an_answer_of_new_and_spawn)
 
 TEST(thread, no_memory_keeps_the_old_name)
 {
-    thrum_thread *thread = thrum_thread_new(return_arg, NULL, .name = "old");
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, NULL, .name = "old"));
     test_fail_allocation(1);
     CHECK_STATUS(thrum_thread_set_name(thread, "new"), THRUM_ENOMEM);
     CHECK_STR(thrum_thread_name(thread), "old");
@@ -491,7 +491,7 @@ TEST(thread, no_memory_keeps_the_old_name)
 
 TEST(thread, is_alive_from_start_to_join)
 {
-    thrum_thread *thread = thrum_thread_new(wait_at_gate, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(wait_at_gate, NULL));
     CHECK(!thrum_thread_is_alive(thread));
     CHECK_STATUS(thrum_thread_start(thread), 0);
     CHECK(thrum_thread_is_alive(thread));
@@ -515,7 +515,7 @@ static void *tell_idents(void *arg)
 TEST(thread, ident_is_known_when_start_returns_and_kept)
 {
     uint64_t idents[4] = {0};
-    thrum_thread *thread = thrum_thread_new(tell_idents, idents);
+    thrum_thread *thread = HAVE(thrum_thread_new(tell_idents, idents));
     CHECK_EQ(thrum_thread_ident(thread), 0);
     CHECK_EQ(thrum_thread_native_id(thread), 0);
     CHECK_STATUS(thrum_thread_start(thread), 0);
@@ -538,7 +538,7 @@ TEST(thread, idents_of_the_living_differ)
 {
     thrum_thread *threads[20];
     for (size_t i = 0; i < LENGTH(threads); i++) {
-        threads[i] = thrum_spawn(wait_at_gate, NULL);
+        threads[i] = HAVE(thrum_spawn(wait_at_gate, NULL));
         for (size_t j = 0; j < i; j++)
             CHECK_NE(thrum_thread_ident(threads[i]), thrum_thread_ident(threads[j]));
     }
@@ -551,9 +551,9 @@ TEST(thread, idents_of_the_living_differ)
 
 TEST(thread, default_names_are_numbered)
 {
-    thrum_thread *first = thrum_thread_new(return_arg, NULL);
-    thrum_thread *named = thrum_thread_new(return_arg, NULL, .name = "named");
-    thrum_thread *second = thrum_thread_new(return_arg, NULL);
+    thrum_thread *first = HAVE(thrum_thread_new(return_arg, NULL));
+    thrum_thread *named = HAVE(thrum_thread_new(return_arg, NULL, .name = "named"));
+    thrum_thread *second = HAVE(thrum_thread_new(return_arg, NULL));
     unsigned a, b;
     CHECK_EQ(sscanf(thrum_thread_name(first), "Thread-%u", &a), 1);
     CHECK_EQ(sscanf(thrum_thread_name(second), "Thread-%u", &b), 1);
@@ -581,7 +581,7 @@ static void *rename_self(void *arg)
 
 TEST(thread, os_name_is_the_first_15_bytes)
 {
-    thrum_thread *thread = thrum_thread_new(rename_self, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(rename_self, NULL));
     CHECK_STATUS(thrum_thread_set_name(thread, "before-it-runs-and-later"), 0);
     CHECK_STATUS(thrum_thread_start(thread), 0);
     join_and_free(thread);
@@ -602,7 +602,7 @@ static void read_comm(uint64_t native_id, char comm[17])
 TEST(thread, renaming_a_running_thread_renames_its_os_thread)
 {
     char comm[17];
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL, .name = "one");
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL, .name = "one"));
     read_comm(thrum_thread_native_id(thread), comm);
     CHECK_STR(comm, "one");
     CHECK_STATUS(thrum_thread_set_name(thread, "two"), 0);
@@ -627,8 +627,8 @@ static void *read_names(void *arg)
 
 TEST(thread, a_name_may_be_read_while_it_changes)
 {
-    thrum_thread *subject = thrum_spawn(wait_at_gate, NULL, .name = "zz");
-    thrum_thread *reader = thrum_spawn(read_names, subject);
+    thrum_thread *subject = HAVE(thrum_spawn(wait_at_gate, NULL, .name = "zz"));
+    thrum_thread *reader = HAVE(thrum_spawn(read_names, subject));
     for (int i = 0; i < 300; i++) {
         char name[] = {(char)('a' + i % 26), (char)('a' + i % 26), '\0'};
         CHECK_STATUS(thrum_thread_set_name(subject, name), 0);
@@ -643,9 +643,9 @@ TEST(thread, a_name_may_be_read_while_it_changes)
 static void *tell_inherited(void *arg)
 {
     bool *daemons = arg;
-    thrum_thread *inherits = thrum_thread_new(return_arg, NULL);
-    thrum_thread *is = thrum_thread_new(return_arg, NULL, .daemon = THRUM_DAEMON);
-    thrum_thread *is_not = thrum_thread_new(return_arg, NULL, .daemon = THRUM_NOT_DAEMON);
+    thrum_thread *inherits = HAVE(thrum_thread_new(return_arg, NULL));
+    thrum_thread *is = HAVE(thrum_thread_new(return_arg, NULL, .daemon = THRUM_DAEMON));
+    thrum_thread *is_not = HAVE(thrum_thread_new(return_arg, NULL, .daemon = THRUM_NOT_DAEMON));
     daemons[0] = thrum_thread_is_daemon(inherits);
     daemons[1] = thrum_thread_is_daemon(is);
     daemons[2] = thrum_thread_is_daemon(is_not);
@@ -660,9 +660,9 @@ TEST(thread, daemon_is_inherited_unless_said)
     bool daemons[3];
     tell_inherited(daemons);
     CHECK(!daemons[0] && daemons[1] && !daemons[2]);
-    join_and_free(thrum_spawn(tell_inherited, daemons, .daemon = THRUM_DAEMON));
+    join_and_free(HAVE(thrum_spawn(tell_inherited, daemons, .daemon = THRUM_DAEMON)));
     CHECK(daemons[0] && daemons[1] && !daemons[2]);
-    join_and_free(thrum_spawn(tell_inherited, daemons, .daemon = THRUM_NOT_DAEMON));
+    join_and_free(HAVE(thrum_spawn(tell_inherited, daemons, .daemon = THRUM_NOT_DAEMON)));
     CHECK(!daemons[0] && daemons[1] && !daemons[2]);
     test_thread foreign;
     test_spawn(&foreign, tell_inherited, daemons);
@@ -672,7 +672,7 @@ TEST(thread, daemon_is_inherited_unless_said)
 
 TEST(thread, daemon_may_be_set_before_start_only)
 {
-    thrum_thread *thread = thrum_thread_new(wait_at_gate, NULL);
+    thrum_thread *thread = HAVE(thrum_thread_new(wait_at_gate, NULL));
     CHECK_STATUS(thrum_thread_set_daemon(thread, true), 0);
     CHECK(thrum_thread_is_daemon(thread));
     CHECK_STATUS(thrum_thread_set_daemon(thread, false), 0);
@@ -695,18 +695,18 @@ TEST(thread, options_of_an_older_program_are_read_as_far_as_they_go)
                                 .name = "older",
                                 .daemon = THRUM_DAEMON,
                                 .stack_bytes = 1};
-    thrum_thread *thread = thrum_thread_new_with(return_arg, NULL, &old);
+    thrum_thread *thread = HAVE(thrum_thread_new_with(return_arg, NULL, &old));
     CHECK_STR(thrum_thread_name(thread), "older");
     CHECK(!thrum_thread_is_daemon(thread));
     CHECK_STATUS(thrum_thread_start(thread), 0);
     join_and_free(thread);
 
     thrum_thread_options newer = {.size = sizeof newer + 64, .name = "newer"};
-    thread = thrum_thread_new_with(return_arg, NULL, &newer);
+    thread = HAVE(thrum_thread_new_with(return_arg, NULL, &newer));
     CHECK_STR(thrum_thread_name(thread), "newer");
     thrum_thread_free(thread);
 
-    thread = thrum_spawn_with(return_arg, &gate, NULL);
+    thread = HAVE(thrum_spawn_with(return_arg, &gate, NULL));
     CHECK_CONTAINS(thrum_thread_name(thread), "Thread-");
     join_and_free(thread);
 }
@@ -724,7 +724,7 @@ static void *tell_stack_bytes(void *arg)
 static size_t stack_bytes_of(size_t wanted)
 {
     size_t bytes = 0;
-    join_and_free(thrum_spawn(tell_stack_bytes, &bytes, .stack_bytes = wanted));
+    join_and_free(HAVE(thrum_spawn(tell_stack_bytes, &bytes, .stack_bytes = wanted)));
     return bytes;
 }
 
@@ -749,7 +749,7 @@ TEST(thread, stack_size_is_as_asked_for)
 
 TEST(thread, a_stack_size_out_of_range_refuses_the_start)
 {
-    thrum_thread *thread = thrum_thread_new(return_arg, NULL, .stack_bytes = 1);
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, NULL, .stack_bytes = 1));
     CHECK_STATUS(thrum_thread_start(thread), THRUM_EINVAL);
     CHECK_STATUS(thrum_thread_join(thread), THRUM_ESTATE);
     CHECK_EQ(thrum_active_count(), 1);
@@ -759,7 +759,7 @@ TEST(thread, a_stack_size_out_of_range_refuses_the_start)
 
 TEST(thread, a_stack_that_does_not_fit_into_memory_is_an_answer)
 {
-    thrum_thread *thread = thrum_thread_new(return_arg, NULL, .stack_bytes = (size_t)1 << 45);
+    thrum_thread *thread = HAVE(thrum_thread_new(return_arg, NULL, .stack_bytes = (size_t)1 << 45));
     int status = thrum_thread_start(thread);
     CHECK(status == THRUM_EAGAIN || status == THRUM_ENOMEM);
     CHECK_EQ(thrum_active_count(), 1);
@@ -775,7 +775,7 @@ static void *exit_thread(void *arg)
 
 TEST(thread, pthread_exit_in_a_target_ends_the_thread)
 {
-    thrum_thread *thread = thrum_spawn(exit_thread, &gate);
+    thrum_thread *thread = HAVE(thrum_spawn(exit_thread, &gate));
     CHECK_STATUS(thrum_thread_join(thread), 0);
     CHECK_PTR(thrum_thread_result(thread), NULL);
     CHECK(!thrum_thread_is_alive(thread));
@@ -796,8 +796,8 @@ static void *await_cancellation(void *arg)
 
 TEST(thread, pthread_cancel_of_a_target_ends_the_thread)
 {
-    thrum_thread *thread = thrum_spawn(await_cancellation, &gate);
-    thrum_thread *joiner = thrum_spawn(join_arg, thread);
+    thrum_thread *thread = HAVE(thrum_spawn(await_cancellation, &gate));
+    thrum_thread *joiner = HAVE(thrum_spawn(join_arg, thread));
     CHECK_STATUS(thrum_event_wait(&handle_is_told), 0);
     test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
     CHECK_EQ(pthread_cancel(told_handle), 0);
@@ -810,8 +810,8 @@ TEST(thread, pthread_cancel_of_a_target_ends_the_thread)
 
 TEST(thread, a_cancelled_joiner_leaves_no_thread_behind)
 {
-    thrum_thread *thread = thrum_spawn(wait_at_gate, NULL);
-    thrum_thread *joiner = thrum_spawn(tell_and_join, thread);
+    thrum_thread *thread = HAVE(thrum_spawn(wait_at_gate, NULL));
+    thrum_thread *joiner = HAVE(thrum_spawn(tell_and_join, thread));
     CHECK_STATUS(thrum_event_wait(&handle_is_told), 0);
     test_wait_asleep((pid_t)thrum_thread_native_id(joiner));
     CHECK_EQ(pthread_cancel(told_handle), 0);
@@ -840,7 +840,7 @@ TEST_LIMIT(thread, many_threads_start_and_join_many_threads, 120)
 {
     thrum_thread *spawners[8];
     for (size_t i = 0; i < LENGTH(spawners); i++)
-        spawners[i] = thrum_spawn(spawn_some, NULL);
+        spawners[i] = HAVE(thrum_spawn(spawn_some, NULL));
     for (size_t i = 0; i < LENGTH(spawners); i++)
         join_and_free(spawners[i]);
     test_wait_until(is_alone, NULL);
