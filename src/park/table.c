@@ -19,6 +19,11 @@
  *              a forked child forgets the waiters of its parent's threads by clearing one array: a
  *              queue inside an object would go on handing permits to ghosts. The price is a hash
  *              and shared buckets.
+ *  Fork        Bucket locks are not held across a fork: a signal handler of another thread may want
+ *              one while that thread is inside malloc, whose locks fork takes. The child empties the
+ *              buckets, whatever state they are in. The objects do not mind: each settles its word
+ *              with one store or exchange, a word that says that somebody is queued is put right by
+ *              whoever finds nobody, and nobody but the forking thread is there to wait.
  *  Signals     Every bucket lock is announced to park/signal.h before it is taken. */
 #include "park/table.h"
 
@@ -195,26 +200,14 @@ void th_wake_list_resume(const th_wake_list *list)
 
 /* ---- fork ---- */
 
-void th_table_before_fork(void)
-{
-    th_signal_enter();
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        th_rawlock_acquire(&buckets[i].lock);
-}
-
 uint32_t th_table_generation(void)
 {
     return generation;
 }
 
-void th_table_after_fork(bool child)
+void th_table_after_fork_child(void)
 {
-    generation += child;
-    for (uint32_t i = 0; i < BUCKETS; i++) {
-        if (child)
-            buckets[i] = (th_bucket){.first = NULL};
-        else
-            th_rawlock_release(&buckets[i].lock);
-    }
-    th_signal_leave();
+    generation++;
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        buckets[i] = (th_bucket){.first = NULL};
 }

@@ -100,9 +100,8 @@ void th_wake_list_resume(const th_wake_list *list);
 /** Take a waiter out of its queue without waking it. */
 void th_bucket_remove(th_bucket *bucket, th_waiter *waiter);
 
-/** The forked child's table is empty: nobody but the forking thread exists. */
-void th_table_before_fork(void);
-void th_table_after_fork(bool child);
+/** In a forked child: the table is empty, nobody but the forking thread exists. */
+void th_table_after_fork_child(void);
 
 /** How many forks lie between the first process and this one: waiters taken out of their queues in
  *  another generation are on stacks that are gone. */
