@@ -18,11 +18,11 @@
  *  Random      PCT gives threads random priorities and lowers that of the running one at a few
  *              random moments: a fault that needs d of them is found with a known probability. The
  *              other strategy lets any thread run at any point.
- *  Bytes       For fuzzers: a byte says how many of the choices that cost something stay ordinary, the
- *              next which other way is then taken, and so on; a choice that costs nothing, such as
- *              who goes on when a thread sleeps, takes a byte as well. When they are used up all is
- *              ordinary. Others may run before any operation, not only those of Where: which words
- *              have been seen to be shared depends on executions before.
+ *  Bytes       For fuzzers: a byte says how many of the choices that cost something stay ordinary,
+ *              the next which other way is then taken, and so on; a choice that costs nothing, such
+ *              as who goes on when a thread sleeps, takes a byte as well. When they are used up all
+ *              is ordinary. Others may run before any operation, not only those of Where: which
+ *              words have been seen to be shared depends on executions before.
  *  Rejected    Dynamic partial order reduction: with a bound on preemptions it needs so many
  *              conservative branches that the hash of states prunes as well. */
 #include "strategy.h"

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Input: run one. */
+#ifndef TH_FUZZ_INPUT_H
+#define TH_FUZZ_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/** Inputs are no longer: the rest is ignored. */
+#define INPUT_BYTES 512
+
+/** Run the program of an input under its schedule; true if all was legal. Otherwise the program and
+ *  the shortest schedule found that fails the same way are printed, unless `quiet`. */
+bool input_run(const uint8_t *data, size_t bytes, bool quiet);
+
+void input_print(const uint8_t *data, size_t bytes, FILE *to);
+
+#endif
