@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Models of the deadlock reports (src/observe/deadlock.c): a cycle that is there is reported, once;
+ *  Models of the deadlock reports (src/observe/deadlock.c): a cycle that is there is reported once;
  *  what passes is never reported. */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Models that the mutation gate (tools/mutate.py) asked for: faults that no other model notices. */
+ *  Models that the mutation gate (tools/mutate.py) asked for: faults no other model notices. */
 #include <string.h>
 
 #include "model_kit.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Litmus: what the explorer itself must see, and must not see. Each pair is one program with orders
+ *  Litmus: what the explorer must see, and must not see. Each pair is one program with orders
  *  that are strong enough and with orders a step weaker; and a specimen of each verdict. */
 #include "model.h"
 #include "platform/futex.h"

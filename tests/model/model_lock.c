@@ -191,7 +191,7 @@ MODEL(lock, hands_over_publishes, .what = "what the one who hands over wrote is 
       .setup = let_clock_go_on, .threads = {pass_three_times, pass}, .finish = four_visits,
       .ticks = 1, .stale_reads = 1)
 
-/** Lets the others come as far as they can, at no cost, while it holds the lock: so that they queue,
+/** Lets the others come as far as they can, at no cost, while it holds the lock: so they queue,
  *  are overtaken, and queue again within few preemptions. */
 static void hold_and_come_again(void)
 {

@@ -72,7 +72,7 @@ MODEL(registry, joins_all, .what = "who enumerates joins those it finds",
 
 enum { START, JOIN, COUNT };
 
-/** A count: begins at one, the main thread. A thread that ends may be counted until it is joined. */
+/** A count: begins at one, the main thread. One that ends may be counted until it is joined. */
 static bool living_count(void *state, const model_operation *operation)
 {
     int64_t *more = state;
