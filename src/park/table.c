@@ -20,10 +20,10 @@
  *              queue inside an object would go on handing permits to ghosts. The price is a hash
  *              and shared buckets.
  *  Fork        Bucket locks are not held across a fork: a signal handler of another thread may want
- *              one while that thread is inside malloc, whose locks fork takes. The child empties the
- *              buckets, whatever state they are in. The objects do not mind: each settles its word
- *              with one store or exchange, a word that says that somebody is queued is put right by
- *              whoever finds nobody, and nobody but the forking thread is there to wait.
+ *              one while that thread is inside malloc, whose locks fork takes. The child empties
+ *              the buckets, whatever state they are in. The objects do not mind: each settles its
+ *              word with one store or exchange, a word that says that somebody is queued is put
+ *              right by whoever finds nobody, and only the forking thread is there to wait.
  *  Signals     Every bucket lock is announced to park/signal.h before it is taken. */
 #include "park/table.h"
 
