@@ -119,6 +119,7 @@ th_context *th_context_new(void)
     context->spin_pauses = th_has_many_cpus() ? th_pauses_per_us() * 2 : 0;
     context->spin_skips = 0;
     context->spin_retry = 1;
+    context->is_spared = false;
     context->thread = NULL;
     return context;
 }
@@ -221,12 +222,20 @@ void th_contexts_stop(bool (*daemon)(void *thread))
     th_rawlock_acquire(&registry_lock);
     for (uint32_t index = 1; index <= contexts_made; index++) {
         th_context *context = &chunks[index >> CHUNK_BITS][index & (CHUNK_SIZE - 1)];
-        if (context->inline_self == NULL || context == self_context || !daemon(context->thread))
+        if (context->inline_self == NULL || context == self_context || context->is_spared ||
+            !daemon(context->thread))
             continue;
         /* relaxed: seen at the latest when that thread's caches say so; no order is promised */
         th_store_rlx(&context->must_stop, 1);
         th_store_rlx(context->inline_self, 0);
     }
+    th_rawlock_release(&registry_lock);
+}
+
+void th_context_spare(th_context *context, bool spared)
+{
+    th_rawlock_acquire(&registry_lock);
+    context->is_spared = spared;
     th_rawlock_release(&registry_lock);
 }
 

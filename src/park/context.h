@@ -50,6 +50,8 @@ typedef struct th_context {
     uint32_t spin_pauses;
     uint32_t spin_skips;
     uint32_t spin_retry;
+    /** Not to be stopped, whatever its thread is; under the registry's lock. */
+    bool is_spared;
     /** Its thread's thrum_private_self, zeroed to stop the inlined fast paths. NULL: not bound. */
     uint32_t *inline_self;
     /** The thread layer's record of this context, or NULL. Only the context itself reads it. */
@@ -93,6 +95,8 @@ th_context *th_context_of(uint32_t owner);
 /** Make every bound context other than the caller's for which `daemon(thread)` says so stop for
  *  good at its next thrum call. `thread` is the thread layer's record, NULL for unknown threads. */
 void th_contexts_stop(bool (*daemon)(void *thread));
+/** Whether th_contexts_stop leaves the calling thread's context alone; it does not at first. */
+void th_context_spare(th_context *context, bool spared);
 
 /** Fork, for src/park/fork.c: hold the registry, let go, or let go and forget all but self. */
 void th_contexts_before_fork(void);

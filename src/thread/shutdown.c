@@ -185,13 +185,29 @@ static thrum_thread *own_record(void)
     return self->is_static && self != th_threads.main ? NULL : self;
 }
 
+/** The caller is inside, and not to be stopped, or is no longer; without a record its context says
+ *  so. */
+static void enter(thrum_thread *self)
+{
+    if (self == NULL)
+        th_context_spare(th_self(), true);
+    th_registry_enter_shutdown(self);
+}
+
+static void leave(thrum_thread *self)
+{
+    if (self == NULL)
+        th_context_spare(th_self(), false);
+    th_registry_leave_shutdown(self);
+}
+
 static int shut_down(bool at_exit)
 {
     thrum_thread *self = own_record();
     caller_role role = role_of_caller(th_self()->self);
     if (role == INSIDE)
         return THRUM_ESTATE;
-    th_registry_enter_shutdown(self);
+    enter(self);
     if (role == FIRST) {
         run_callbacks();
         th_record_announce_end(th_threads.main);
@@ -210,7 +226,7 @@ static int shut_down(bool at_exit)
     if (role == FIRST)
         finish_first();
     if (!at_exit)
-        th_registry_leave_shutdown(self);
+        leave(self);
     return 0;
 }
 

@@ -297,6 +297,31 @@ TEST(context, those_told_to_stop_do_so_at_their_next_call_and_others_go_on)
     CHECK(!thrum_lock_locked(&lock));
 }
 
+static void *go_on_spared_by_itself(void *unused)
+{
+    th_self()->thread = &daemon_mark;
+    th_context_spare(th_self(), true);
+    test_gate_wait(&gate);
+    th_self(); /* goes on */
+    th_context_spare(th_self(), false);
+    th_self()->thread = NULL;
+    return unused;
+}
+
+TEST(context, one_that_is_spared_is_not_stopped_and_the_next_in_its_place_is_not_spared)
+{
+    test_thread thread;
+    th_context_foreign_end = NULL;
+    test_spawn(&thread, go_on_spared_by_itself, NULL);
+    test_gate_await(&gate, 1);
+    th_contexts_stop(is_marked);
+    test_gate_open(&gate);
+    test_join(&thread);
+    th_context *context = th_context_new();
+    CHECK(context != NULL && !context->is_spared);
+    th_context_free(context);
+}
+
 static bool has_taken_its_permit(void *arg)
 {
     return __atomic_load_n(&((th_context *)arg)->parker.permit, __ATOMIC_RELAXED) == 0;

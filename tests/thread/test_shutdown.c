@@ -843,12 +843,13 @@ static void *shut_down_first(void *unused)
     return NULL;
 }
 
-static void exit_while_another_shuts_down(void *unused)
+static void exit_while_another_shuts_down(void *has_no_memory)
 {
-    (void)unused;
     test_thread first, second, opener;
     thrum_thread *worker = thrum_spawn(wait_at_gate, NULL, .daemon = THRUM_NOT_DAEMON);
     CHECK(worker != NULL);
+    if (has_no_memory != NULL)
+        test_fail_allocations_from(1);
     test_spawn(&first, shut_down_first, NULL);
     pthread_detach(first.handle);
     test_wait_asleep(first.tid);
@@ -864,4 +865,10 @@ static void exit_while_another_shuts_down(void *unused)
 TEST(shutdown, is_finished_by_a_foreign_thread_that_exits_later)
 {
     CHECK_EXITED(test_run_child(exit_while_another_shuts_down, NULL), 3);
+}
+
+/** There is no record that says that it is inside exit. */
+TEST(shutdown, is_finished_by_a_foreign_thread_for_which_there_is_no_memory)
+{
+    CHECK_EXITED(test_run_child(exit_while_another_shuts_down, thrum_main_thread()), 3);
 }
