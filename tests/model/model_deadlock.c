@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model_kit.h"
+#include "sync/ownable.h"
 #include "thrum/lock.h"
 #include "thrum/once.h"
 #include "thrum/rlock.h"
@@ -246,3 +247,35 @@ static void holder_passes(void)
 MODEL(deadlock, passes_signal, .what = "a lock that another releases is never reported",
       .setup = hold_a, .threads = {holder_passes, wait_for_signal, give_signal},
       .finish = never_reported, .reports_deadlocks = true)
+
+/** Of a lock that has been used as a signal before, nobody can say who will release it. */
+static void mark_as_signal(void)
+{
+    a.word = TH_FOREIGN;
+}
+
+static void take_b_then_signal(void)
+{
+    thrum_lock_acquire(&b);
+    thrum_lock_acquire(&a);
+    (void)thrum_lock_release_checked(&a);
+    thrum_lock_release(&b);
+}
+
+static void take_signal_then_b(void)
+{
+    thrum_lock_acquire(&a);
+    thrum_lock_acquire(&b);
+    thrum_lock_release(&b);
+}
+
+static void release_signal(void)
+{
+    if (!thrum_lock_locked(&a))
+        model_discard();
+    (void)thrum_lock_release_checked(&a);
+}
+
+MODEL(deadlock, passes_signal_in_cycle, .what = "nor a cycle through such a lock",
+      .setup = mark_as_signal, .threads = {take_b_then_signal, take_signal_then_b, release_signal},
+      .finish = never_reported, .may_deadlock = true, .reports_deadlocks = true, .preemptions = 2)
