@@ -106,6 +106,9 @@ for program in $programs; do
     for kind in assertion race deadlock livelock use-after-free leak misuse crash; do
         finds $kind "$program" $kind
     done
+    finds deadlock "$program" deadlock
+    grep -q 'calls thrum_lock_acquire  *verdicts\.c[p:]' err || fail "$program: where it locks: $(cat err)"
+    grep -q 'thrum: deadlock: 2 threads' err || fail "$program: what thrum says of a deadlock"
     finds assertion "$program" own-assertion
     finds assertion "$program" choice
     finds deadlock "$program" lost-wakeup
