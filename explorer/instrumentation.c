@@ -209,8 +209,9 @@ static bool is_watched(const void *address)
         int failure_order)                                                                         \
     {                                                                                              \
         uint##bits##_t wanted = *expected;                                                         \
+        bool watched = is_watched((void *)at); /* a handler may run in here */                     \
         uint##bits##_t before = *at;                                                               \
-        if (is_watched((void *)at))                                                                \
+        if (watched)                                                                               \
             before = (uint##bits##_t)memory_exchange_if((void *)at, bits / 8, wanted, desired,     \
                                                         order, failure_order, HERE);               \
         else if (before == wanted)                                                                 \

@@ -125,14 +125,13 @@ static int wait_for(const th_ownable *lock, th_context *self, const char *site, 
                     bool woken)
 {
     thrum_time since = thrum_now();
-    for (bool announced = false;; announced = true) {
+    for (;;) {
         th_waiter waiter = th_waiter_of(self, lock->kind, lock->object, deadline);
         describe_wait(&waiter, lock, site);
         waiter.since = since;
         if (enqueue(lock, &waiter, woken))
             return 0;
-        if (!announced)
-            th_announce_wait(&waiter);
+        th_announce_wait(&waiter); /* each time: the owner may be another by now */
         if (!th_park(&waiter, deadline))
             return THRUM_ETIMEDOUT;
         if (waiter.token == TH_OWNED)
