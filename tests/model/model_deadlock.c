@@ -95,8 +95,8 @@ MODEL(deadlock, of_three, .what = "three locks in a ring: reported once if it ha
       .threads = {take_ab, take_bc, take_ca}, .finish = three_reported_once, .may_deadlock = true,
       .reports_deadlocks = true, .preemptions = 2)
 MODEL(deadlock, of_two_and_one, .what = "two in a cycle, one passes: reported once",
-      .threads = {take_ab, take_ba, take_b}, .finish = two_reported_once,
-      .may_deadlock = true, .reports_deadlocks = true, .preemptions = 2)
+      .threads = {take_ab, take_ba, take_b}, .finish = two_reported_once, .may_deadlock = true,
+      .reports_deadlocks = true, .preemptions = 2)
 
 /* ---- what passes ---- */
 
