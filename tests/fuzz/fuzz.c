@@ -13,11 +13,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "engine.h"
 #include "input.h"
 #include "record.h"
+#include "thin.h"
 
 int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*test)(const uint8_t *data, size_t bytes));
 void __sanitizer_cov_8bit_counters_init(uint8_t *first, uint8_t *end);
@@ -50,8 +52,8 @@ void __sanitizer_cov_trace_pc_guard(const uint32_t *guard)
     if (!engine.running || engine.quiet)
         return;
     count(*guard);
-    if (engine.current != last_thread)
-        count((last_edge * 4099u + *guard) * 2654435761u >> 12);
+    if (engine.current != last_thread) /* how often does not matter: there are many */
+        counters[(last_edge * 4099u + *guard) * 2654435761u >> 16] = 1;
     last_thread = engine.current;
     last_edge = *guard;
 }
@@ -80,6 +82,8 @@ int main(int argc, char **argv)
         return 2;
     }
     record_feed(counters);
+    if (argc == 4 && strcmp(argv[1], "--thin") == 0)
+        return thin_folder((unsigned)atoi(argv[2]), argv[3], counters);
     __sanitizer_cov_8bit_counters_init(counters, counters + RECORD_COUNTERS);
     return LLVMFuzzerRunDriver(&argc, &argv, run_input);
 }

@@ -58,6 +58,11 @@ bool input_run(const uint8_t *data, size_t bytes, bool quiet)
     return legal;
 }
 
+uint64_t input_fingerprint(void)
+{
+    return engine.trace_hash ^ engine.steps;
+}
+
 void input_print(const uint8_t *data, size_t bytes, FILE *to)
 {
     static program shown;

@@ -16,6 +16,9 @@
  *  the shortest schedule found that fails the same way are printed, unless `quiet`. */
 bool input_run(const uint8_t *data, size_t bytes, bool quiet);
 
+/** What the last execution was: another if any step of it was. */
+uint64_t input_fingerprint(void);
+
 void input_print(const uint8_t *data, size_t bytes, FILE *to);
 
 #endif

@@ -16,7 +16,7 @@
 #define RANDOM_SHORTEST 16
 
 typedef struct options {
-    bool print, quiet, keeps_going;
+    bool print, quiet, keeps_going, twice;
     uint64_t random, seed;
     const char *out;
 } options;
@@ -30,6 +30,7 @@ static const char usage[] =
     "  --random N   run N random inputs\n"
     "  --seed S     of the random inputs (default 1); the same seed makes the same inputs\n"
     "  --out FILE   where a random input that fails is written (default fuzz-failure)\n"
+    "  --twice      run each input twice, and fail if the executions differ\n"
     "  --keep-going do not end at the first failure\n"
     "  --quiet      of failures only their names\n"
     "  --help       this page\n"
@@ -53,15 +54,11 @@ static uint64_t number_of(const char *text)
 
 static options read_options(int argc, char **argv)
 {
-    enum { PRINT = 256, RANDOM, SEED, OUT, KEEP_GOING, QUIET, HELP };
-    static const struct option known[] = {{"print", 0, NULL, PRINT},
-                                          {"random", 1, NULL, RANDOM},
-                                          {"seed", 1, NULL, SEED},
-                                          {"out", 1, NULL, OUT},
-                                          {"keep-going", 0, NULL, KEEP_GOING},
-                                          {"quiet", 0, NULL, QUIET},
-                                          {"help", 0, NULL, HELP},
-                                          {NULL, 0, NULL, 0}};
+    enum { PRINT = 256, RANDOM, SEED, OUT, TWICE, KEEP_GOING, QUIET, HELP };
+    static const struct option known[] = {
+        {"print", 0, NULL, PRINT}, {"random", 1, NULL, RANDOM}, {"seed", 1, NULL, SEED},
+        {"out", 1, NULL, OUT},     {"twice", 0, NULL, TWICE},   {"keep-going", 0, NULL, KEEP_GOING},
+        {"quiet", 0, NULL, QUIET}, {"help", 0, NULL, HELP},     {NULL, 0, NULL, 0}};
     options read = {.seed = 1, .out = "fuzz-failure"};
     for (int which; (which = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (which) {
@@ -69,6 +66,7 @@ static options read_options(int argc, char **argv)
         case RANDOM: read.random = number_of(optarg); break;
         case SEED: read.seed = number_of(optarg); break;
         case OUT: read.out = optarg; break;
+        case TWICE: read.twice = true; break;
         case KEEP_GOING: read.keeps_going = true; break;
         case QUIET: read.quiet = true; break;
         case 'h':
@@ -97,10 +95,14 @@ static bool run(const options *how, const char *name, const uint8_t *data, size_
         return true;
     }
     so_far->run++;
-    if (input_run(data, bytes, how->quiet))
+    bool legal = input_run(data, bytes, how->quiet);
+    uint64_t first = input_fingerprint();
+    bool same = !legal || !how->twice ||
+                (input_run(data, bytes, how->quiet) && input_fingerprint() == first);
+    if (legal && same)
         return true;
     so_far->failed++;
-    printf("FAILED %s\n", name);
+    printf("%s %s\n", same ? "FAILED" : "ANOTHER EXECUTION", name);
     fflush(stdout);
     return how->keeps_going;
 }

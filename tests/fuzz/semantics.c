@@ -19,7 +19,7 @@
 #include "thrum/status.h"
 
 /** Of a wait. */
-enum { PHASE_NONE, PHASE_WAITS, PHASE_LET_GO, PHASE_BROKEN };
+enum { PHASE_NONE, PHASE_WAITS, PHASE_LET_GO, PHASE_BROKEN, PHASE_TAKEN, PHASE_RUNS };
 
 void semantics_begin(const program_object *whom, group_state *ret_state)
 {
@@ -191,45 +191,83 @@ static void tell_all(group_state *state, uint8_t phase)
     state->arrived = 0;
 }
 
+/** The last to arrive takes the round out; it lets it go as it departs. Until then an abort breaks
+ *  the round, and others may begin the next. */
 static bool arrive(const program_object *whom, group_state *state, const history_step *next)
 {
+    uint8_t me = next->thread;
     if (state->flag) {
-        state->threads[next->thread].phase = PHASE_BROKEN;
+        state->threads[me].phase = PHASE_BROKEN;
         return true;
     }
-    state->threads[next->thread].phase = PHASE_WAITS;
-    state->threads[next->thread].where = state->arrived++;
-    if (state->arrived == whom->value)
-        tell_all(state, PHASE_LET_GO);
+    state->threads[me].phase = PHASE_WAITS;
+    state->threads[me].where = state->arrived++;
+    if (state->arrived < whom->value)
+        return true;
+    tell_all(state, PHASE_TAKEN);
+    for (unsigned i = 0; i < PROGRAM_THREADS; i++)
+        if (state->threads[i].phase == PHASE_TAKEN && state->threads[i].depth == 0)
+            state->threads[i].depth = (uint8_t)(me + 1);
+    state->threads[me].phase = PHASE_RUNS;
+    state->threads[me].depth = 0;
+    return true;
+}
+
+/** The last to arrive departs first: the others of its round get the outcome. */
+static bool let_round_go(group_state *state, const history_step *next)
+{
+    uint8_t me = next->thread;
+    bool broken = state->threads[me].depth != 0;
+    if (!agrees(next, broken ? THRUM_EBROKEN : state->threads[me].where))
+        return false;
+    for (unsigned i = 0; i < PROGRAM_THREADS; i++) {
+        if (state->threads[i].phase != PHASE_TAKEN || state->threads[i].depth != me + 1)
+            continue;
+        state->threads[i].phase = broken ? PHASE_BROKEN : PHASE_LET_GO;
+        state->threads[i].depth = 0;
+    }
+    return true;
+}
+
+static bool give_up_at_barrier(group_state *state, const history_step *next)
+{
+    if (!next->timed || !agrees(next, THRUM_EBROKEN))
+        return false;
+    state->flag = 1;
+    tell_all(state, PHASE_BROKEN);
     return true;
 }
 
 static bool depart(group_state *state, const history_step *next)
 {
-    switch (state->threads[next->thread].phase) {
-    case PHASE_LET_GO:
-        if (!agrees(next, state->threads[next->thread].where))
-            return false;
-        break;
-    case PHASE_BROKEN:
-        if (!agrees(next, THRUM_EBROKEN))
-            return false;
-        break;
-    default:
-        if (!next->timed || !agrees(next, THRUM_EBROKEN))
-            return false;
-        state->flag = 1;
-        tell_all(state, PHASE_BROKEN);
+    uint8_t me = next->thread;
+    bool departs = false;
+    switch (state->threads[me].phase) {
+    case PHASE_LET_GO: departs = agrees(next, state->threads[me].where); break;
+    case PHASE_BROKEN: departs = agrees(next, THRUM_EBROKEN); break;
+    case PHASE_RUNS: departs = let_round_go(state, next); break;
+    case PHASE_WAITS: departs = give_up_at_barrier(state, next); break;
+    default: break;
     }
-    state->threads[next->thread].phase = PHASE_NONE;
-    state->threads[next->thread].where = 0;
+    if (departs)
+        memset(&state->threads[me], 0, sizeof state->threads[me]);
+    return departs;
+}
+
+static bool abort_barrier(group_state *state)
+{
+    tell_all(state, PHASE_BROKEN);
+    state->flag = 1;
+    for (unsigned i = 0; i < PROGRAM_THREADS; i++)
+        if (state->threads[i].phase == PHASE_RUNS)
+            state->threads[i].depth = 1;
     return true;
 }
 
-static bool dismiss(group_state *state, uint8_t broken)
+static bool reset_barrier(group_state *state)
 {
     tell_all(state, PHASE_BROKEN);
-    state->flag = broken;
+    state->flag = 0;
     return true;
 }
 
@@ -279,8 +317,8 @@ bool semantics_step(const program_object *whom, group_state *state, const histor
     case STEP_EVENT_LEAVE: return event_leave(state, next);
     case STEP_ARRIVE: return arrive(whom, state, next);
     case STEP_DEPART: return depart(state, next);
-    case STEP_ABORT: return dismiss(state, 1);
-    case STEP_RESET: return dismiss(state, 0);
+    case STEP_ABORT: return abort_barrier(state);
+    case STEP_RESET: return reset_barrier(state);
     case STEP_N_WAITING: return agrees(next, state->arrived);
     case STEP_IS_BROKEN: return agrees(next, state->flag);
     case STEP_RUN: return run(state, next);

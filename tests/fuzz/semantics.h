@@ -70,7 +70,9 @@ typedef struct group_state {
     struct {
         uint8_t phase; /**< of its wait */
         uint8_t where; /**< the condition it waits on, or its index at the barrier */
-        uint8_t depth; /**< how often it held the rlock */
+        /** How often it held the rlock; or 1 + who was the last of its round at the barrier, of
+         *  which that one itself has 1 if it was aborted. */
+        uint8_t depth;
     } threads[HISTORY_THREADS];
 } group_state;
 
