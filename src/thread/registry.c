@@ -286,8 +286,12 @@ void th_registry_meet(thrum_thread *thread)
     thread->os_thread = th_thread_self();
     thread->has_os_thread = true;
     th_thread_set_os_name(thread->os_thread, thread->name);
-    /* relaxed: a number; who sees met sees it */
-    th_store_rlx(&thread->native_id, th_native_id());
+    /* relaxed: both under the lock. A daemon that the end has overtaken stays without a number: it
+     * will not run, and th_shutdown_has_stopped knows it by that. */
+    bool is_too_late =
+        th_load_rlx(&th_threads.phase) == TH_PHASE_ENDED && th_load_rlx(&thread->daemon) != 0;
+    if (!is_too_late) /* relaxed: a number; who sees met sees it */
+        th_store_rlx(&thread->native_id, th_native_id());
     th_rawlock_release(&th_threads.lock);
     thrum_event_set(&thread->met);
 }

@@ -658,5 +658,5 @@ static void waits_only_for_stopped(void)
 }
 
 MODEL(thread, shutdown_by_daemon, .what = "a daemon ends the program beside the main thread",
-      .threads = {wait_for_end_by_another}, .finish = waits_only_for_stopped, .may_deadlock = true,
-      .may_leak = true, .preemptions = 2)
+      .threads = {wait_for_end_by_another}, .finish = waits_only_for_stopped, .may_leak = true,
+      .preemptions = 2)
