@@ -285,6 +285,8 @@ TEST(lifetime, a_childs_condition_forgets_the_parents_waiters)
     static group waiters;
     group_start(&waiters, 3, wait_with_lock, &all);
     await_waiters(&all.condition, 3);
+    thrum_lock_acquire(&all.lock); /* the last to queue has released it too */
+    thrum_lock_release(&all.lock);
     CHECK_EXITED(test_run_child(use_condition_in_child, &all), 0);
     CHECK_EQ(waiters_on(&all.condition), 3);
     thrum_condition_notify_all(&all.condition);
