@@ -44,7 +44,7 @@ MODELS = {
     "src/thread/shutdown.c": "thread registry fork",
     "src/thread/failure.c": "gate thread",
     "src/thread/local.c": "local fork",
-    "src/observe/deadlock.c": "deadlock",
+    "src/observe/deadlock.c": "deadlock gate",
     "src/observe/log.c": "log fork",
     "include/thrum/lock.h": "lock",
     "include/thrum/rlock.h": "rlock",
