@@ -68,8 +68,8 @@ TEST_DIES(shelter, is_over_once_left, SIGPIPE)
     write_to_nobody();
 }
 
-/** Without red zones: AddressSanitizer leaves those of a cancelled thread behind, and then finds its
- *  own end in them. */
+/** Without red zones: AddressSanitizer leaves those of a cancelled thread behind, and then falls
+ *  over them. */
 __attribute__((no_sanitize("address"))) static void *be_cancelled(void *arg)
 {
     th_shelter outside;
