@@ -41,7 +41,7 @@ typedef struct step {
 
 STATE static step *steps;
 STATE static uint32_t step_count;
-STATE static bool resolving;
+STATE static report_names names_wanted;
 /** Who called what each thread is in, outermost first; those of very deep calls are not kept. */
 STATE static const void *callers[MODEL_THREADS][CALLERS_MAX];
 STATE static unsigned depths[MODEL_THREADS];
@@ -154,38 +154,45 @@ static bool is_headers_own(const char *function)
     return engine.options.library_is_atomic && strncmp(function, "thrum_", 6) == 0;
 }
 
-/** Read "function, file:line" pairs, innermost first. */
-static bool read_frames(FILE *answer, place *ret_place)
+/** One function at an address, innermost first; false if those outwards do not matter. */
+static bool note_frame(place *one, char *function, char *line)
 {
-    char function[PLACE_BYTES], line[PLACE_BYTES];
-    bool told = false;
-    while (fgets(function, sizeof function, answer) != NULL &&
-           fgets(line, sizeof line, answer) != NULL && line[0] != '?') {
-        function[strcspn(function, "\n")] = '\0';
-        line[strcspn(line, " \n")] = '\0';
-        if (!told)
-            snprintf(ret_place->function, sizeof ret_place->function, "%.63s", function);
-        told = true;
-        ret_place->is_headers_own = is_headers_own(function);
-        snprintf(ret_place->text, sizeof ret_place->text, "%.100s (%.80s)", line, function);
-        if (!ret_place->is_headers_own)
-            break;
-    }
-    return told;
+    function[strcspn(function, "\n")] = '\0';
+    line[strcspn(line, " \n")] = '\0';
+    if (line[0] == '?')
+        return false;
+    if (one->text[0] == '\0')
+        snprintf(one->function, sizeof one->function, "%.63s", function);
+    one->is_headers_own = is_headers_own(function);
+    snprintf(one->text, sizeof one->text, "%.100s (%.80s)", line, function);
+    return one->is_headers_own;
 }
 
-static bool ask_addr2line(const void *pc, place *ret_place)
+/** Ask for all at once, since starting a program takes long. */
+static void ask_addr2line(place *first, unsigned count)
 {
-    char command[128];
-    snprintf(command, sizeof command,
-             "addr2line -s -f -C -i -e /proc/%d/exe %#" PRIxPTR " 2>/dev/null", (int)getpid(),
-             address_in_file((uintptr_t)pc - 1));
+    STATE static char command[128 + PLACES_MAX * 20];
+    char function[PLACE_BYTES], line[PLACE_BYTES];
+    size_t used = (size_t)snprintf(command, sizeof command,
+                                   "addr2line -a -s -f -C -i -e /proc/%d/exe", (int)getpid());
+    for (unsigned i = 0; i < count; i++)
+        used += (size_t)snprintf(command + used, sizeof command - used, " %#" PRIxPTR,
+                                 address_in_file((uintptr_t)first[i].pc - 1));
+    snprintf(command + used, sizeof command - used, " 2>/dev/null");
     FILE *answer = popen(command, "r");
     if (answer == NULL)
-        return false;
-    bool told = read_frames(answer, ret_place);
+        return;
+    place *one = first - 1;
+    bool goes_on = false;
+    while (fgets(function, sizeof function, answer) != NULL) {
+        if (strncmp(function, "0x", 2) == 0) { /* the next address */
+            one++;
+            goes_on = one < first + count;
+        } else if (fgets(line, sizeof line, answer) != NULL && goes_on) {
+            goes_on = note_frame(one, function, line);
+        }
+    }
     pclose(answer);
-    return told;
 }
 
 static void describe_without_tools(const void *pc, place *ret_place)
@@ -204,14 +211,25 @@ static const place *place_of(const void *pc)
     for (unsigned i = 0; i < places_known; i++)
         if (places[i].pc == pc)
             return &places[i];
-    bool remembered = (engine.tracing || resolving) && places_known < PLACES_MAX;
-    place *found = remembered ? &places[places_known] : &unknown;
+    bool remembered = names_wanted != REPORT_NO_NAMES && places_known < PLACES_MAX;
+    place *found = remembered ? &places[places_known++] : &unknown;
     *found = (place){.pc = pc};
-    /* the search itself does not need the words: they are found when the schedule is replayed */
-    if (!(engine.tracing || resolving) || !ask_addr2line(pc, found))
+    if (names_wanted == REPORT_NAMES)
+        ask_addr2line(found, 1);
+    if (names_wanted != REPORT_NAMES_LATER && found->text[0] == '\0')
         describe_without_tools(pc, found);
-    places_known += remembered;
     return found;
+}
+
+void report_want_names(report_names wanted)
+{
+    STATE static unsigned named;
+    if (names_wanted == REPORT_NAMES_LATER && named < places_known)
+        ask_addr2line(&places[named], places_known - named);
+    names_wanted = wanted;
+    for (; named < places_known; named++)
+        if (places[named].text[0] == '\0')
+            describe_without_tools(places[named].pc, &places[named]);
 }
 
 const char *report_place(const void *pc, char *buffer, size_t bytes)
@@ -224,9 +242,10 @@ const char *report_place(const void *pc, char *buffer, size_t bytes)
 static const void *call_site(const void *caller)
 {
     unsigned depth = depths[engine.current];
+    bool later = names_wanted == REPORT_NAMES_LATER; /* then it may be any of them */
     if (depth > CALLERS_MAX)
         return caller;
-    for (; depth > 1 && place_of(caller)->is_headers_own; depth--)
+    for (; depth > 1 && (place_of(caller)->is_headers_own || later); depth--)
         caller = callers[engine.current][depth - 2];
     return caller;
 }
@@ -295,9 +314,10 @@ static const char *data_name(uintptr_t address, char *buffer, size_t bytes)
     for (unsigned i = 0; i < names_known; i++)
         if (names[i].address == address)
             return names[i].name;
-    if (!engine.tracing || !ask_nm(address, buffer, bytes))
+    bool named = names_wanted == REPORT_NAMES;
+    if (!named || !ask_nm(address, buffer, bytes))
         snprintf(buffer, bytes, "%#" PRIxPTR, address);
-    if (engine.tracing && names_known < NAMES_MAX) {
+    if (named && names_known < NAMES_MAX) {
         names[names_known].address = address;
         snprintf(names[names_known].name, sizeof names->name, "%.63s", buffer);
         names_known++;
@@ -373,7 +393,6 @@ static const char *verdict_name(enum thrum_check_verdict verdict)
 
 void report_print(const search *wanted, const search_result *result)
 {
-    resolving = true;
     fprintf(stderr, "%s: %s, in execution %" PRIu64 ", with %u preemption%s\n", wanted->name,
             verdict_name(result->found.verdict), result->executions, result->preemptions,
             result->preemptions == 1 ? "" : "s");
@@ -386,5 +405,4 @@ void report_print(const search *wanted, const search_result *result)
                 program_invocation_name);
     else
         fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
-    resolving = false;
 }

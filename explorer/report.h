@@ -6,6 +6,11 @@
 
 #include "strategy.h"
 
+/** Whether places and objects are said by their names: that takes long, and the search itself does
+ *  not need it. Later: they are only noted, and all are looked up when the next is wanted. */
+typedef enum report_names { REPORT_NO_NAMES, REPORT_NAMES_LATER, REPORT_NAMES } report_names;
+void report_want_names(report_names wanted);
+
 /** While the engine traces: the running thread does something visible at `pc` (NULL: nowhere). */
 void report_step(const void *pc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

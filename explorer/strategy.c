@@ -514,12 +514,17 @@ static void find_fewer_preemptions(const search *wanted, search_result *result)
 static void replay(const search *wanted, search_result *result, bool trace)
 {
     search_result ignored = {.executions = 0};
+    bool fails = false;
     now.mode = MODE_REPLAY;
-    set_budgets(wanted, UINT32_MAX);
     engine.tracing = trace;
-    if (trace)
-        report_begin();
-    if (run_once(wanted, &ignored) || wanted->replay != NULL)
+    for (report_names names = REPORT_NAMES_LATER; names <= REPORT_NAMES; names++) {
+        report_want_names(names);
+        set_budgets(wanted, UINT32_MAX);
+        if (trace)
+            report_begin();
+        fails = run_once(wanted, &ignored);
+    }
+    if (fails || wanted->replay != NULL)
         keep(result);
     engine.tracing = false;
 }
@@ -562,7 +567,7 @@ bool strategy_search(const search *wanted, search_result *ret_result)
     if (wanted->replay != NULL) {
         if (!read_schedule(wanted->replay))
             return false;
-        replay(wanted, ret_result, true);
+        replay(wanted, ret_result, !wanted->quiet);
         ret_result->executions = 1;
         if (!wanted->quiet)
             report_print(wanted, ret_result);
@@ -576,6 +581,7 @@ bool strategy_search(const search *wanted, search_result *ret_result)
         if (!wanted->quiet)
             report_print(wanted, ret_result);
     }
+    report_want_names(REPORT_NO_NAMES);
     world_rewind();
     ret_result->seconds = seconds_now() - began;
     return true;
