@@ -77,8 +77,8 @@ class Workplace:
 
     def __init__(self, root, folder):
         self.tree, self.build = folder / "tree", folder / "build"
-        if not self.tree.is_dir():
-            shutil.copytree(root, self.tree, ignore=NOT_COPIED, symlinks=True)
+        shutil.rmtree(self.tree, ignore_errors=True)  # one that was kept may hold a fault
+        shutil.copytree(root, self.tree, ignore=NOT_COPIED, symlinks=True)
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         self.demand(["cmake", "-S", str(self.tree), "-B", str(self.build), *generator,
                      "-DTHRUM_WERROR=OFF", "-DTHRUM_BUILD_EXAMPLES=OFF"])
@@ -125,6 +125,8 @@ class Run:
             return bool(red) and not whole
         status, output, seconds = run([str(program), *self.arguments], limit, stop,
                                       stdin=subprocess.DEVNULL)
+        if status == -signal.SIGKILL and not red:
+            raise GateError(f"somebody killed {self.name}")
         if status == 2 and self.target == MODELS:
             raise GateError(f"{self.name}: {output[-OUTPUT_SHOWN:]}")
         if status is None and not red:
