@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  Models that the mutation gate (tools/mutate.py) asked for: faults no other model notices. */
+#include <setjmp.h>
 #include <string.h>
+#include <unwind.h>
 
 #include "model_kit.h"
+#include "park/context.h"
+#include "platform/atomic.h"
+#include "thrum/barrier.h"
+#include "thrum/condition.h"
+#include "thrum/event.h"
 #include "thrum/lock.h"
+#include "thrum/once.h"
+#include "thrum/semaphore.h"
 #include "thrum/thread.h"
 
 /* ---- handlers are published with what they read ---- */
@@ -131,3 +140,194 @@ static void not_of_the_head(void)
 MODEL(gate, reports_its_own, .what = "a report names the place of each waiter, not of its queue",
       .threads = {take_ab, queue_for_a, take_ba}, .finish = not_of_the_head, .may_deadlock = true,
       .reports_deadlocks = true, .preemptions = 2)
+
+static thrum_condition condition;
+static bool is_notified;
+
+static void wait_inside_b(void)
+{
+    thrum_lock_acquire(&b);
+    thrum_lock_acquire(&a);
+    if (!is_notified)
+        model_assert(thrum_condition_wait(&condition, &a) == 0);
+    thrum_lock_release(&a);
+    thrum_lock_release(&b);
+}
+
+static void notify_and_want_b(void)
+{
+    thrum_lock_acquire(&a);
+    is_notified = true;
+    thrum_condition_notify(&condition, 1);
+    thrum_lock_acquire(&b);
+    thrum_lock_release(&b);
+    thrum_lock_release(&a);
+}
+
+static void stuck_is_reported_once(void)
+{
+    bool is_stuck = model_is_asleep(0) && model_is_asleep(1);
+    bool is_said = strstr(model_stderr(), "deadlock:") != NULL;
+    model_assert(is_said == is_stuck);
+}
+
+MODEL(gate, reports_notified, .what = "a notified waiter waits for its lock, and reports know it",
+      .threads = {wait_inside_b, notify_and_want_b}, .finish = stuck_is_reported_once,
+      .may_deadlock = true, .reports_deadlocks = true, .preemptions = 2)
+
+/* ---- what came before a deadline is no reason to have missed it ---- */
+
+static thrum_event event;
+static thrum_time deadline, set_at;
+static int status;
+
+static void make_deadline(void)
+{
+    deadline = kit_soon();
+}
+
+static void wait_until_deadline(void)
+{
+    status = thrum_event_wait_until(&event, deadline);
+}
+
+static void set_and_look_at_clock(void)
+{
+    thrum_event_set(&event);
+    set_at = thrum_now();
+}
+
+static void late_only_if_set_late(void)
+{
+    model_assert(status == 0 || set_at >= deadline);
+}
+
+MODEL(gate, set_in_time,
+      .what = "who waits for an event that is set in time is told so, however late",
+      .setup = make_deadline, .threads = {wait_until_deadline, set_and_look_at_clock},
+      .finish = late_only_if_set_late, .ticks = 1)
+
+/* ---- an action that forks ---- */
+
+static thrum_barrier barrier;
+static th_context *contexts[2];
+static bool is_child;
+
+static int fork_in_action(void *unused)
+{
+    (void)unused;
+    is_child = model_fork() == 0;
+    return 0;
+}
+
+static void make_forking_barrier(void)
+{
+    model_assert(thrum_barrier_init(&barrier, 2, fork_in_action, NULL) == 0);
+}
+
+/** In the child, who waited in the parent is left alone: its stack may be another's. */
+static void pass_and_look_at_other(void)
+{
+    unsigned other = 1 - model_thread();
+    contexts[model_thread()] = th_self();
+    model_assert(thrum_barrier_wait(&barrier) >= 0);
+    if (is_child) /* relaxed: no other thread exists */
+        model_assert(th_load_rlx(&contexts[other]->parker.permit) != 1);
+}
+
+MODEL(gate, forks_in_action, .what = "the child of a barrier's action wakes nobody of its parent",
+      .setup = make_forking_barrier, .threads = {pass_and_look_at_other, pass_and_look_at_other},
+      .preemptions = 2)
+
+/* ---- who is stopped has nothing of others ---- */
+
+static thrum_semaphore semaphore;
+
+static void *take_lock(void *unused)
+{
+    thrum_lock_acquire(&a);
+    thrum_lock_release(&a);
+    return unused;
+}
+
+static void *take_permit(void *unused)
+{
+    model_assert(thrum_semaphore_acquire(&semaphore) == 0);
+    model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+    return unused;
+}
+
+static void end_with_daemon(thrum_target target)
+{
+    thrum_thread *daemon = thrum_spawn(target, NULL, .daemon = THRUM_DAEMON);
+    model_assert(daemon != NULL);
+    thrum_thread_free(daemon);
+    model_assert(thrum_shutdown() == 0);
+}
+
+static void hold_lock_at_end(void)
+{
+    thrum_lock_acquire(&a);
+    end_with_daemon(take_lock);
+    thrum_lock_release(&a);
+    thrum_lock_acquire(&a);
+    thrum_lock_release(&a);
+}
+
+static void hold_permit_at_end(void)
+{
+    end_with_daemon(take_permit);
+    model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+    model_assert(thrum_semaphore_acquire(&semaphore) == 0);
+    model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
+}
+
+MODEL(gate, stops_without_lock,
+      .what = "a daemon is granted a lock after the end, and passes it on",
+      .threads = {hold_lock_at_end}, .may_leak = true, .preemptions = 2)
+MODEL(gate, stops_without_permit, .what = "the same with a permit", .threads = {hold_permit_at_end},
+      .may_leak = true, .preemptions = 2)
+
+/* ---- a once that is left ---- */
+
+static thrum_once once;
+static int begun;
+static jmp_buf outside[2];
+
+/** Unwind as pthread_exit does, up to the frame that `place` stands in. */
+static _Unwind_Reason_Code stop_outside(int version, _Unwind_Action actions,
+                                        _Unwind_Exception_Class class,
+                                        struct _Unwind_Exception *exception,
+                                        struct _Unwind_Context *context, void *place)
+{
+    (void)version;
+    (void)actions;
+    (void)class;
+    (void)exception;
+    if (_Unwind_GetCFA(context) >= (uintptr_t)place)
+        longjmp(outside[model_thread()], 1);
+    return _URC_NO_REASON;
+}
+
+static void leave_at_first(void *place)
+{
+    static struct _Unwind_Exception exception;
+    if (begun++ == 0)
+        _Unwind_ForcedUnwind(&exception, stop_outside, place);
+}
+
+static void run_or_leave(void)
+{
+    char place = 0;
+    if (setjmp(outside[model_thread()]) == 0)
+        thrum_once_run(&once, leave_at_first, &place);
+}
+
+static void run_to_the_end(void)
+{
+    model_assert(begun == 1 || begun == 2);
+}
+
+MODEL(gate, leaves_once, .what = "who runs a once again reads what the run that was left wrote",
+      .threads = {run_or_leave, run_or_leave}, .finish = run_to_the_end, .stale_reads = 1,
+      .preemptions = 2)
