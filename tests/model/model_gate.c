@@ -8,9 +8,12 @@
 #include "model_kit.h"
 #include "park/context.h"
 #include "platform/atomic.h"
+#include "thread/record.h"
+#include "thread/shutdown.h"
 #include "thrum/barrier.h"
 #include "thrum/condition.h"
 #include "thrum/event.h"
+#include "thrum/local.h"
 #include "thrum/lock.h"
 #include "thrum/once.h"
 #include "thrum/semaphore.h"
@@ -331,3 +334,150 @@ static void run_to_the_end(void)
 MODEL(gate, leaves_once, .what = "who runs a once again reads what the run that was left wrote",
       .threads = {run_or_leave, run_or_leave}, .finish = run_to_the_end, .stale_reads = 1,
       .preemptions = 2)
+
+/* ---- locals that share a place ---- */
+
+#define LOCALS 6
+
+static thrum_local locals[LOCALS];
+static int values[LOCALS];
+
+/** So many share a map of eight that some are found only past others. */
+static void free_one_of_many(void)
+{
+    for (int i = 0; i < LOCALS; i++)
+        model_assert(thrum_local_set(&locals[i], &values[i]) == 0);
+    unsigned gone = model_choose(LOCALS);
+    if (model_choose(2) == 0)
+        thrum_local_free(&locals[gone]);
+    else
+        model_assert(thrum_local_set(&locals[gone], NULL) == 0);
+    for (unsigned i = 0; i < LOCALS; i++)
+        model_assert(thrum_local_get(&locals[i]) == (i == gone ? NULL : &values[i]));
+}
+
+MODEL(gate, finds_locals, .what = "a value that is taken out hides no other",
+      .threads = {free_one_of_many}, .may_leak = true)
+
+/* ---- handles that go early ---- */
+
+static thrum_thread *own;
+
+static void *free_own_handle(void *unused)
+{
+    thrum_thread_free(own);
+    return unused;
+}
+
+static void start_what_frees_itself(void)
+{
+    own = thrum_thread_new(free_own_handle, NULL);
+    model_assert(own != NULL);
+    model_assert(thrum_thread_start(own) == 0);
+}
+
+MODEL(gate, frees_itself,
+      .what = "a thread frees its handle and ends while its starter still starts it",
+      .threads = {start_what_frees_itself}, .preemptions = 2)
+
+/* ---- the end, seen by others ---- */
+
+static thrum_event never;
+
+static void *wait_for_ever(void *unused)
+{
+    thrum_event_wait(&never);
+    return unused;
+}
+
+static void make_daemon(void)
+{
+    own = thrum_thread_new(wait_for_ever, NULL, .daemon = THRUM_DAEMON);
+    model_assert(own != NULL);
+}
+
+/** Who sees that the program has ended for a daemon sees that the daemon has been told. */
+static void look_whether_stopped(void)
+{
+    int refused = thrum_thread_start(own);
+    model_assert(refused == 0 || refused == THRUM_ESHUTDOWN);
+    if (refused == 0 && th_shutdown_abandons(own))
+        model_assert(th_shutdown_has_stopped(own));
+}
+
+static void end_program(void)
+{
+    (void)thrum_shutdown();
+}
+
+MODEL(gate, stopped_is_seen,
+      .what = "who sees the end sees that daemons have been told, on weak memory",
+      .setup = make_daemon, .threads = {look_whether_stopped, end_program}, .abandons = true,
+      .may_leak = true, .stale_reads = 1, .preemptions = 2)
+
+/* ---- a fork beside a start ---- */
+
+static void *do_nothing(void *unused)
+{
+    return unused;
+}
+
+static void make_thread(void)
+{
+    own = thrum_thread_new(do_nothing, NULL);
+    model_assert(own != NULL);
+}
+
+static void start_and_join(void)
+{
+    model_assert(thrum_thread_start(own) == 0);
+    model_assert(thrum_thread_join(own) == 0);
+}
+
+/** In the child a thread has not been started, or it has ended. */
+static void fork_beside_start(void)
+{
+    if (model_fork() != 0)
+        return;
+    uint32_t state = th_record_state(own);
+    model_assert(state == TH_NEW || state == TH_FINISHED);
+}
+
+MODEL(gate, forks_beside_start, .what = "in a child no thread stays between its start and its end",
+      .setup = make_thread, .threads = {fork_beside_start, start_and_join}, .may_leak = true,
+      .preemptions = 2)
+
+/* ---- handlers that leave more than there is room for ---- */
+
+#define LEFT_AT_ONCE 9
+
+static thrum_event events[LEFT_AT_ONCE], last_event;
+static bool has_left, has_left_last;
+
+static void leave_last(void)
+{
+    has_left_last = true;
+    thrum_event_set(&last_event);
+}
+
+static void leave_many(void)
+{
+    has_left = true;
+    model_interrupt(leave_last);
+    for (int i = 0; i < LEFT_AT_ONCE; i++)
+        thrum_event_set(&events[i]);
+}
+
+static void wait_and_be_interrupted(void)
+{
+    model_interrupt(leave_many);
+    (void)thrum_event_wait_until(&event, kit_soon());
+    model_interrupt(NULL);
+    for (int i = 0; i < LEFT_AT_ONCE; i++)
+        model_assert(thrum_event_is_set(&events[i]) == has_left);
+    model_assert(thrum_event_is_set(&last_event) == has_left_last);
+}
+
+MODEL(gate, leaves_many,
+      .what = "a handler interrupts another that needs memory for what it leaves",
+      .threads = {wait_and_be_interrupted}, .preemptions = 2)
