@@ -13,7 +13,6 @@
  *  about, as deadlock_report.c does. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <thrum.h>
 #include <thrum/check.h>
 
@@ -58,15 +57,14 @@ static void test(void *unused)
     (void)unused;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     puts("Two threads take two locks in opposite orders: can they block each other?");
-    thrum_check_result found;
-    int status = thrum_check(test, NULL, .name = "deadlock", .ret_result = &found);
-    if (found.verdict == THRUM_CHECK_DEADLOCK)
-        printf("Yes: a deadlock; schedules run: %llu, preemptions: %u.\n",
-               (unsigned long long)found.executions, found.preemptions);
-    if (argc > 1 && strcmp(argv[1], "--raw") == 0)
-        return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    return found.verdict == THRUM_CHECK_DEADLOCK ? EXIT_SUCCESS : EXIT_FAILURE;
+    thrum_check_result found = {.verdict = THRUM_CHECK_NOTHING};
+    thrum_check(test, NULL, .name = "deadlock", .ret_result = &found);
+    if (found.verdict != THRUM_CHECK_DEADLOCK)
+        return EXIT_FAILURE;
+    printf("Yes: a deadlock; schedules run: %llu, preemptions: %u.\n",
+           (unsigned long long)found.executions, found.preemptions);
+    return EXIT_SUCCESS;
 }

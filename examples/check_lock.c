@@ -50,7 +50,7 @@ static void test(void *unused)
 int main(void)
 {
     puts("Two threads update a database under a lock: can anything go wrong?");
-    thrum_check_result found;
+    thrum_check_result found = {.verdict = THRUM_CHECK_NOTHING};
     int status = thrum_check(test, NULL, .name = "lock", .preemptions = 3, .ret_result = &found);
     if (status == 0 && found.exhausted)
         printf("No: all %llu schedules with up to %u preemptions are well.\n",

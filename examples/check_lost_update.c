@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <thrum.h>
 #include <thrum/check.h>
 
@@ -38,15 +37,14 @@ static void test(void *unused)
     (void)unused;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     puts("Two threads update a database with an atomic value: can an update be lost?");
-    thrum_check_result found;
-    int status = thrum_check(test, NULL, .name = "lost update", .ret_result = &found);
-    if (found.verdict == THRUM_CHECK_ASSERTION)
-        printf("Yes: a lost update; schedules run: %llu, preemptions: %u.\n",
-               (unsigned long long)found.executions, found.preemptions);
-    if (argc > 1 && strcmp(argv[1], "--raw") == 0)
-        return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    return found.verdict == THRUM_CHECK_ASSERTION ? EXIT_SUCCESS : EXIT_FAILURE;
+    thrum_check_result found = {.verdict = THRUM_CHECK_NOTHING};
+    thrum_check(test, NULL, .name = "lost update", .ret_result = &found);
+    if (found.verdict != THRUM_CHECK_ASSERTION)
+        return EXIT_FAILURE;
+    printf("Yes: a lost update; schedules run: %llu, preemptions: %u.\n",
+           (unsigned long long)found.executions, found.preemptions);
+    return EXIT_SUCCESS;
 }
