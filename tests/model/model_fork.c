@@ -50,12 +50,10 @@ static void contend_in_child(void)
 {
     passed = 0;
     thrum_lock_acquire(&lock);
-    thrum_thread *thread = thrum_spawn(pass_lock, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(pass_lock, NULL);
     passed++;
     thrum_lock_release(&lock);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
     model_assert(passed == 2 && !thrum_lock_locked(&lock));
 }
 
@@ -191,19 +189,12 @@ MODEL(fork, event, .what = "a fork while another waits and a third sets",
 
 static void consume(void)
 {
-    thrum_lock_acquire(&lock);
-    while (items == 0)
-        model_assert(thrum_condition_wait(&condition, &lock) == 0);
-    items--;
-    thrum_lock_release(&lock);
+    kit_consume(&lock, &condition, &items);
 }
 
 static void produce(void)
 {
-    thrum_lock_acquire(&lock);
-    items++;
-    thrum_condition_notify(&condition, 1);
-    thrum_lock_release(&lock);
+    kit_produce(&lock, &condition, &items);
 }
 
 static void *produce_in_child(void *unused)
@@ -227,11 +218,9 @@ static void fork_beside_condition(void)
     thrum_condition_notify_all(&condition);
     model_assert(thrum_condition_wait_until(&condition, &lock, kit_soon()) == THRUM_ETIMEDOUT);
     thrum_lock_release(&lock);
-    thrum_thread *thread = thrum_spawn(produce_in_child, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(produce_in_child, NULL);
     consume();
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
     model_assert(!thrum_lock_locked(&lock));
 }
 
@@ -264,11 +253,9 @@ static void fork_beside_barrier(void)
         return;
     }
     model_assert(thrum_barrier_n_waiting(&barrier) == 0);
-    thrum_thread *thread = thrum_spawn(pass_barrier_in_child, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(pass_barrier_in_child, NULL);
     model_assert(thrum_barrier_wait(&barrier) >= 0);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(fork, barrier, .what = "who waited in the parent does not wait in the child",
@@ -298,17 +285,9 @@ MODEL(fork, barrier_action, .what = "a fork in a barrier's action", .setup = bar
 
 /* ---- registry ---- */
 
-static void *end_at_once(void *arg)
-{
-    return arg;
-}
-
 static void start_and_join(void)
 {
-    thrum_thread *thread = thrum_spawn(end_at_once, NULL);
-    model_assert(thread != NULL);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(kit_spawn(kit_end_at_once, NULL));
 }
 
 static void child_is_alone(void)
@@ -344,14 +323,12 @@ MODEL(fork, registry_looked_at, .what = "a fork while another enumerates",
 /** The child joins, as ended, a thread that is not in it. */
 static void fork_with_thread(void)
 {
-    thrum_thread *thread = thrum_spawn(end_at_once, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(kit_end_at_once, NULL);
     if (model_fork() == 0) {
         child_is_alone();
         model_assert(!thrum_thread_is_alive(thread));
     }
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
     model_assert(thrum_shutdown() == 0);
 }
 
@@ -369,10 +346,7 @@ static void *fork_in_thread(void *unused)
 
 static void start_one_that_forks(void)
 {
-    thrum_thread *thread = thrum_spawn(fork_in_thread, NULL);
-    model_assert(thread != NULL);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(kit_spawn(fork_in_thread, NULL));
 }
 
 MODEL(fork, by_thread, .what = "a started thread forks, and is the child's main thread",
@@ -459,30 +433,16 @@ MODEL(fork, shutdown, .what = "a fork while the program ends: the child has its 
 
 /* ---- a history: the child's semaphore is a counter too ---- */
 
-enum { GIVE, TAKE };
-
-static bool counter(void *state, const model_operation *operation)
-{
-    int64_t *permits = state;
-    if (operation->operation == GIVE) {
-        (*permits)++;
-        return true;
-    }
-    if (operation->result == 0)
-        return *permits == 0;
-    return (*permits)-- > 0;
-}
-
 static void call_give(void)
 {
-    unsigned call = model_call(GIVE, 0);
+    unsigned call = model_call(KIT_RELEASE, 1);
     give();
     model_return(call, 0);
 }
 
 static void call_take(void)
 {
-    unsigned call = model_call(TAKE, 0);
+    unsigned call = model_call(KIT_ACQUIRE, 0);
     take();
     model_return(call, 1);
 }
@@ -496,7 +456,7 @@ static void call_fork(void)
 
 static void check_history(void)
 {
-    model_check_history(counter);
+    model_check_history(kit_counter_specification);
 }
 
 MODEL(fork, history, .what = "a counter in the parent is not disturbed by a fork",

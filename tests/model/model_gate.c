@@ -260,18 +260,10 @@ static void *take_permit(void *unused)
     return unused;
 }
 
-static void end_with_daemon(thrum_target target)
-{
-    thrum_thread *daemon = thrum_spawn(target, NULL, .daemon = THRUM_DAEMON);
-    model_assert(daemon != NULL);
-    thrum_thread_free(daemon);
-    model_assert(thrum_shutdown() == 0);
-}
-
 static void hold_lock_at_end(void)
 {
     thrum_lock_acquire(&a);
-    end_with_daemon(take_lock);
+    kit_end_beside(take_lock, THRUM_DAEMON);
     thrum_lock_release(&a);
     thrum_lock_acquire(&a);
     thrum_lock_release(&a);
@@ -279,7 +271,7 @@ static void hold_lock_at_end(void)
 
 static void hold_permit_at_end(void)
 {
-    end_with_daemon(take_permit);
+    kit_end_beside(take_permit, THRUM_DAEMON);
     model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
     model_assert(thrum_semaphore_acquire(&semaphore) == 0);
     model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
@@ -422,14 +414,9 @@ MODEL(gate, stopped_is_seen,
 
 /* ---- a fork beside a start ---- */
 
-static void *do_nothing(void *unused)
-{
-    return unused;
-}
-
 static void make_thread(void)
 {
-    own = thrum_thread_new(do_nothing, NULL);
+    own = thrum_thread_new(kit_end_at_once, NULL);
     model_assert(own != NULL);
 }
 

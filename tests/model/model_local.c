@@ -85,13 +85,11 @@ static void *give_value_and_end(void *unused)
 
 static void free_while_it_ends(void)
 {
-    thrum_thread *thread = thrum_spawn(give_value_and_end, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(give_value_and_end, NULL);
     if (__atomic_load_n(&has_value, __ATOMIC_ACQUIRE) == 0)
         model_discard();
     thrum_local_free(&variable);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(local, freed_at_end, .what = "the variable is freed while a thread with a value ends",

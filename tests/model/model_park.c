@@ -198,12 +198,12 @@ static void wait_until(void)
         kit_has_passed(deadline);
 }
 
-/** Wakes one, if one is there; leaves the gate shut. */
-static void wake_one(void)
+/** Wakes one that is queued under `key`, if one is there; leaves the gate shut. */
+static void wake_one_of(uintptr_t key)
 {
     th_wake_list wake = {.first = NULL};
-    th_bucket *bucket = th_bucket_lock(gate_key());
-    th_waiter *waiter = th_bucket_first(bucket, gate_key());
+    th_bucket *bucket = th_bucket_lock(key);
+    th_waiter *waiter = th_bucket_first(bucket, key);
     if (waiter != NULL) {
         th_wake_list_take(&wake, bucket, waiter, 0);
         taken_count++;
@@ -211,6 +211,11 @@ static void wake_one(void)
     th_wake_list_grant(&wake);
     th_bucket_unlock(bucket);
     th_wake_list_resume(&wake);
+}
+
+static void wake_one(void)
+{
+    wake_one_of(gate_key());
 }
 
 static void fates_agree(void)
@@ -253,16 +258,7 @@ static void move_one(void)
 
 static void wake_one_moved(void)
 {
-    th_wake_list wake = {.first = NULL};
-    th_bucket *bucket = th_bucket_lock(other_key());
-    th_waiter *waiter = th_bucket_first(bucket, other_key());
-    if (waiter != NULL) {
-        th_wake_list_take(&wake, bucket, waiter, 0);
-        taken_count++;
-    }
-    th_wake_list_grant(&wake);
-    th_bucket_unlock(bucket);
-    th_wake_list_resume(&wake);
+    wake_one_of(other_key());
 }
 
 static void move_and_wake(void)

@@ -11,13 +11,6 @@
 
 #define MOST 4
 
-static thrum_thread *started;
-
-static void *end_at_once(void *arg)
-{
-    return arg;
-}
-
 static void look_at_all(void)
 {
     thrum_thread *living[MOST];
@@ -31,17 +24,12 @@ static void look_at_all(void)
 
 static void start_and_join(void)
 {
-    started = thrum_spawn(end_at_once, NULL);
-    model_assert(started != NULL);
-    model_assert(thrum_thread_join(started) == 0);
-    thrum_thread_free(started);
+    kit_join_and_free(kit_spawn(kit_end_at_once, NULL));
 }
 
 static void start_and_let_go(void)
 {
-    thrum_thread *thread = thrum_spawn(end_at_once, NULL);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
+    thrum_thread_free(kit_spawn(kit_end_at_once, NULL));
 }
 
 MODEL(registry, enumerates, .what = "who enumerates meets a thread that starts, ends, is freed",
@@ -86,8 +74,7 @@ static bool living_count(void *state, const model_operation *operation)
 static void call_start_and_join(void)
 {
     unsigned call = model_call(START, 0);
-    thrum_thread *thread = thrum_spawn(end_at_once, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(kit_end_at_once, NULL);
     model_return(call, 0);
     call = model_call(JOIN, 0);
     model_assert(thrum_thread_join(thread) == 0);
@@ -165,19 +152,11 @@ MODEL(registry, describes, .what = "a report names a thread that is being rename
 
 /* ---- the kernel's number ---- */
 
-static void *say_own_number(void *unused)
-{
-    (void)unused;
-    return NULL;
-}
-
 static void ask_number(void)
 {
-    thrum_thread *thread = thrum_spawn(say_own_number, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(kit_end_at_once, NULL);
     model_assert(thrum_thread_native_id(thread) != 0);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(registry, native_id, .what = "who asks a thread that has just started waits for its number",

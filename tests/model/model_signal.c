@@ -34,6 +34,14 @@ static void was_set_or_not_handled(void)
     model_assert(!handled || thrum_event_is_set(&event));
 }
 
+/** Who waits for the event gets it, whether the handler came or not. */
+static void was_set_or_set(void)
+{
+    was_set_or_not_handled();
+    if (!handled)
+        set_in_handler();
+}
+
 /* ---- a thread that its own handler wakes ---- */
 
 static void wait_interrupted(void)
@@ -187,7 +195,7 @@ static void acquire_two_and_wait(void)
 {
     acquire();
     acquire();
-    model_assert(thrum_event_wait(&event) == 0);
+    wait_for_event();
 }
 
 MODEL(signal, twice, .what = "a second handler interrupts what the first left to do",
@@ -238,9 +246,7 @@ static void pass_interrupted(void)
     thrum_lock_acquire(&lock);
     items++;
     thrum_lock_release(&lock);
-    was_set_or_not_handled();
-    if (!handled)
-        set_in_handler();
+    was_set_or_set();
 }
 
 static void pass(void)
@@ -248,7 +254,7 @@ static void pass(void)
     thrum_lock_acquire(&lock);
     items++;
     thrum_lock_release(&lock);
-    model_assert(thrum_event_wait(&event) == 0);
+    wait_for_event();
 }
 
 static void two_items(void)
@@ -262,45 +268,27 @@ MODEL(signal, during_lock, .what = "a handler sets an event at every step of a c
 static void consume_interrupted(void)
 {
     model_interrupt(set_in_handler);
-    thrum_lock_acquire(&lock);
-    while (items == 0)
-        model_assert(thrum_condition_wait(&condition, &lock) == 0);
-    items--;
-    thrum_lock_release(&lock);
-    was_set_or_not_handled();
-    if (!handled)
-        set_in_handler();
+    kit_consume(&lock, &condition, &items);
+    was_set_or_set();
 }
 
 static void produce(void)
 {
-    thrum_lock_acquire(&lock);
-    items++;
-    thrum_condition_notify(&condition, 1);
-    thrum_lock_release(&lock);
-    model_assert(thrum_event_wait(&event) == 0);
+    kit_produce(&lock, &condition, &items);
+    wait_for_event();
 }
 
 static void produce_interrupted(void)
 {
     model_interrupt(set_in_handler);
-    thrum_lock_acquire(&lock);
-    items++;
-    thrum_condition_notify(&condition, 1);
-    thrum_lock_release(&lock);
-    was_set_or_not_handled();
-    if (!handled)
-        set_in_handler();
+    kit_produce(&lock, &condition, &items);
+    was_set_or_set();
 }
 
 static void consume(void)
 {
-    thrum_lock_acquire(&lock);
-    while (items == 0)
-        model_assert(thrum_condition_wait(&condition, &lock) == 0);
-    items--;
-    thrum_lock_release(&lock);
-    model_assert(thrum_event_wait(&event) == 0);
+    kit_consume(&lock, &condition, &items);
+    wait_for_event();
 }
 
 static void no_items(void)
@@ -343,18 +331,6 @@ MODEL(signal, pulse, .what = "a handler sets and clears: in that order, also whe
 
 /* ---- a history ---- */
 
-enum { ACQUIRE, RELEASE };
-
-static bool counter(void *state, const model_operation *operation)
-{
-    int64_t *permits = state;
-    if (operation->operation == RELEASE) {
-        (*permits)++;
-        return true;
-    }
-    return (*permits)-- > 0;
-}
-
 /** A release in a handler may take effect when the interrupted call ends. */
 static unsigned open_release;
 static bool is_open;
@@ -362,7 +338,7 @@ static bool is_open;
 static void call_release_in_handler(void)
 {
     handled = true;
-    open_release = model_call(RELEASE, 0);
+    open_release = model_call(KIT_RELEASE, 1);
     is_open = true;
     model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
 }
@@ -370,7 +346,7 @@ static void call_release_in_handler(void)
 static void call_release(void)
 {
     model_interrupt(call_release_in_handler);
-    unsigned call = model_call(RELEASE, 0);
+    unsigned call = model_call(KIT_RELEASE, 1);
     model_assert(thrum_semaphore_release(&semaphore, 1) == 0);
     model_return(call, 0);
     model_interrupt(NULL);
@@ -380,14 +356,14 @@ static void call_release(void)
 
 static void call_acquire(void)
 {
-    unsigned call = model_call(ACQUIRE, 0);
-    model_assert(thrum_semaphore_acquire(&semaphore) == 0);
-    model_return(call, 0);
+    unsigned call = model_call(KIT_ACQUIRE, 0);
+    acquire();
+    model_return(call, 1);
 }
 
 static void check_history(void)
 {
-    model_check_history(counter);
+    model_check_history(kit_counter_specification);
     model_assert(model_is_asleep(1) + model_is_asleep(2) == !handled);
 }
 

@@ -23,8 +23,7 @@ static int answer;
 
 static void start_and_join(void)
 {
-    thrum_thread *thread = thrum_spawn(write_target, &answer);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(write_target, &answer);
     model_assert(thrum_thread_join(thread) == 0);
     model_assert(written == 1 && thrum_thread_result(thread) == &answer);
     model_assert(!thrum_thread_is_alive(thread));
@@ -40,9 +39,7 @@ MODEL(thread, joins_spurious, .what = "the same, sleeps that end for nothing",
 
 static void start_and_let_go(void)
 {
-    thrum_thread *thread = thrum_spawn(write_target, NULL);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
+    thrum_thread_free(kit_spawn(write_target, NULL));
 }
 
 static void has_run(void)
@@ -61,8 +58,7 @@ static void start_and_look(void)
     if (!thrum_thread_is_alive(thread))
         model_assert(written == 1);
     model_assert(thrum_thread_ident(thread) != 0);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(thread, looks, .what = "who sees that a thread has ended reads what it wrote",
@@ -84,8 +80,7 @@ static void join_with_another(void)
     model_assert(made != NULL && joiner != NULL);
     model_assert(thrum_thread_join(made) == 0);
     model_assert(written == 1);
-    model_assert(thrum_thread_join(joiner) == 0);
-    thrum_thread_free(joiner);
+    kit_join_and_free(joiner);
     thrum_thread_free(made);
 }
 
@@ -94,8 +89,7 @@ MODEL(thread, joined_by_two, .what = "two join one thread", .threads = {join_wit
 
 static void join_until(void)
 {
-    thrum_thread *thread = thrum_spawn(write_target, NULL);
-    model_assert(thread != NULL);
+    thrum_thread *thread = kit_spawn(write_target, NULL);
     thrum_time deadline = kit_soon();
     int status = thrum_thread_join_until(thread, deadline);
     model_assert(status == 0 || status == THRUM_ETIMEDOUT);
@@ -103,8 +97,7 @@ static void join_until(void)
         model_assert(written == 1);
     else
         kit_has_passed(deadline);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(thread, joins_until, .what = "a deadline passes before or after the end",
@@ -154,8 +147,7 @@ static void join_and_watch(void)
     thrum_thread *watcher = thrum_spawn(look_twice, NULL);
     model_assert(made != NULL && watcher != NULL);
     join_and_look(NULL);
-    model_assert(thrum_thread_join(watcher) == 0);
-    thrum_thread_free(watcher);
+    kit_join_and_free(watcher);
     thrum_thread_free(made);
 }
 
@@ -331,10 +323,7 @@ static void *finish_late(void *unused)
 
 static void shut_down(void)
 {
-    thrum_thread *thread = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(finish_late, THRUM_NOT_DAEMON);
     model_assert(finished_first == 1);
 }
 
@@ -389,10 +378,7 @@ static void *lock_thrice(void *unused)
 
 static void shut_down_beside_locks(void)
 {
-    thrum_thread *thread = thrum_spawn(lock_thrice, NULL, .daemon = THRUM_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(lock_thrice, THRUM_DAEMON);
     steps_at_end = __atomic_load_n(&daemon_steps, __ATOMIC_RELAXED);
     thrum_lock_acquire(&daemon_lock);
     thrum_lock_release(&daemon_lock);
@@ -416,10 +402,7 @@ static void *wait_for_ever(void *unused)
 
 static void shut_down_and_set(void)
 {
-    thrum_thread *thread = thrum_spawn(wait_for_ever, NULL, .daemon = THRUM_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(wait_for_ever, THRUM_DAEMON);
     thrum_event_set(&daemon_event);
 }
 
@@ -462,8 +445,7 @@ static void shut_down_by_two(void)
     model_assert(thread != NULL);
     model_assert(thrum_shutdown() == 0);
     model_assert(callback_done == 1);
-    model_assert(thrum_thread_join(thread) == 0);
-    thrum_thread_free(thread);
+    kit_join_and_free(thread);
 }
 
 MODEL(thread, shutdown_by_two, .what = "two end the program at once", .preemptions = 2,
@@ -484,10 +466,7 @@ static void *start_another(void *unused)
 
 static void shut_down_chain(void)
 {
-    thrum_thread *thread = thrum_spawn(start_another, NULL, .daemon = THRUM_NOT_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(start_another, THRUM_NOT_DAEMON);
     model_assert(finished_first == 1);
 }
 
@@ -505,10 +484,7 @@ static void *start_and_join_another(void *unused)
 
 static void shut_down_beside_join(void)
 {
-    thrum_thread *thread = thrum_spawn(start_and_join_another, NULL, .daemon = THRUM_NOT_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(start_and_join_another, THRUM_NOT_DAEMON);
     model_assert(finished_first == 1);
 }
 
@@ -527,10 +503,7 @@ static void *start_for_the_end(void *unused)
 /** A daemon starts a thread to be awaited, at any moment of the end. */
 static void shut_down_beside_start(void)
 {
-    thrum_thread *thread = thrum_spawn(start_for_the_end, NULL, .daemon = THRUM_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(start_for_the_end, THRUM_DAEMON);
     thrum_thread *living[4];
     size_t count = thrum_enumerate(living, 4);
     for (size_t i = 0; i < count; i++) {
@@ -563,10 +536,7 @@ static void *register_late(void *unused)
 
 static void shut_down_beside_callback(void)
 {
-    thrum_thread *thread = thrum_spawn(register_late, NULL, .daemon = THRUM_NOT_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(register_late, THRUM_NOT_DAEMON);
     model_assert(registered == called);
 }
 
@@ -584,10 +554,7 @@ static void *join_main(void *unused)
 static void shut_down_joined(void)
 {
     model_assert(thrum_at_shutdown(call_back, NULL) == 0);
-    thrum_thread *thread = thrum_spawn(join_main, NULL, .daemon = THRUM_NOT_DAEMON);
-    model_assert(thread != NULL);
-    thrum_thread_free(thread);
-    model_assert(thrum_shutdown() == 0);
+    kit_end_beside(join_main, THRUM_NOT_DAEMON);
 }
 
 MODEL(thread, shutdown_joined, .what = "the main thread counts as ended for one that joins it",
