@@ -101,11 +101,6 @@ void disturb_shelter(void)
 
 /* ---- the worker that listens to the handlers ---- */
 
-static void listen_setup(unsigned workers)
-{
-    (void)workers;
-}
-
 static bool listen_step(worker *me)
 {
     bool last = torture_stopping();
@@ -123,7 +118,6 @@ static bool listen_step(worker *me)
 
 const scenario scenario_listener = {
     .name = "listener",
-    .setup = listen_setup,
     .step = listen_step,
     .hidden = true,
 };

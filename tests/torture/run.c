@@ -46,6 +46,15 @@ void torture_conserve(uint64_t expected, uint64_t found)
         torture_count(DOUBLED, found - expected);
 }
 
+void torture_in_order(uint64_t *next, uint64_t number)
+{
+    if (number > *next)
+        torture_count(LOST, number - *next);
+    else if (number < *next)
+        torture_count(DOUBLED, 1);
+    *next = number + 1;
+}
+
 /** splitmix64: any seed will do, also neighbours. */
 static uint64_t mix(uint64_t *state)
 {
@@ -138,7 +147,7 @@ static void choose_parts(const scenario *chosen)
     if (!chosen->mixed)
         run.parts[run.part_count++] = chosen;
     for (size_t i = 0; chosen->mixed && scenarios[i] != NULL; i++)
-        if (scenarios[i]->in_mixed && !(scenarios[i]->forks && TORTURE_TSAN))
+        if (scenarios[i]->in_mixed)
             run.parts[run.part_count++] = scenarios[i];
 }
 

@@ -166,8 +166,7 @@ static void once_setup(unsigned workers)
     page = 1;
     last_page = false;
     memset(onces, 0, sizeof onces);
-    if (thrum_barrier_init(&page_end, workers, turn_page, NULL) != 0)
-        torture_count(UNEXPECTED_STATUS, 1);
+    torture_expect(thrum_barrier_init(&page_end, workers, turn_page, NULL), false);
 }
 
 static void run_once(void *index)

@@ -33,11 +33,7 @@ static void read_line(void)
         torture_count(OVERLAP, 1);
         return;
     }
-    if (number > sink.next[slot])
-        torture_count(LOST, number - sink.next[slot]);
-    else if (number < sink.next[slot])
-        torture_count(DOUBLED, 1);
-    sink.next[slot] = number + 1;
+    torture_in_order(&sink.next[slot], number);
 }
 
 /** The other end of the stream; one thread at a time, as the stream is locked. */

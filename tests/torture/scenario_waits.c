@@ -64,11 +64,7 @@ static void take_item(void)
     buffer.first = (buffer.first + 1) % CAPACITY;
     buffer.count--;
     buffer.taken++;
-    if (it.number > buffer.next[it.producer])
-        torture_count(LOST, it.number - buffer.next[it.producer]);
-    else if (it.number < buffer.next[it.producer])
-        torture_count(DOUBLED, 1);
-    buffer.next[it.producer] = it.number + 1;
+    torture_in_order(&buffer.next[it.producer], it.number);
 }
 
 static bool consume(worker *me)

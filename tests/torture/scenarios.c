@@ -10,16 +10,9 @@ static void nothing(void)
 {
 }
 
-static void set_up_nothing(unsigned workers)
-{
-    (void)workers;
-}
-
 static const scenario scenario_mixed = {
     .name = "mixed",
     .proves = "all of these at once",
-    .setup = set_up_nothing,
-    .check = nothing,
     .mixed = true,
 };
 

@@ -86,7 +86,8 @@ extern const char *const zero_field_names[ZERO_FIELDS];
 typedef struct worker worker;
 
 /** How a scenario is made. `setup` is called before its workers live, `check` after; `step` does
- *  one operation, or a few, and returns false when the worker is to end. A scenario ends by itself,
+ *  one operation, or a few, and returns false when the worker is to end. The mixed one has none of
+ *  them, the listener only a step. A scenario ends by itself,
  *  in order, once torture_stopping(): nobody is woken from outside. */
 typedef struct scenario {
     const char *name, *proves;
@@ -94,7 +95,7 @@ typedef struct scenario {
     bool (*step)(worker *me);
     void (*check)(void);
     unsigned least, most; /**< workers; 0 for no limit above */
-    bool forks;           /**< left out under ThreadSanitizer */
+    bool forks;           /**< left out under ThreadSanitizer, and not `in_mixed` */
     bool hidden;          /**< a specimen of what must be found: not part of "all" */
     bool mixed;           /**< all others with `in_mixed` at once */
     bool in_mixed;
@@ -132,6 +133,10 @@ bool torture_expect(int status, bool may_time_out);
 
 /** Count what is missing of `expected` as lost, what is beyond as doubled. */
 void torture_conserve(uint64_t expected, uint64_t found);
+
+/** Numbers come one after the other: count those before `number` that did not come as lost, one
+ *  that comes again as doubled. `*next` is the number expected, and then the one after `number`. */
+void torture_in_order(uint64_t *next, uint64_t number);
 
 /** A random number below `n`. */
 uint32_t torture_random(worker *me, uint32_t n);
