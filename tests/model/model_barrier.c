@@ -78,17 +78,9 @@ MODEL(barrier, again, .what = "two rounds of two", .setup = two_parties,
 MODEL(barrier, again_three, .what = "two rounds of three", .setup = three_parties,
       .threads = {pass_twice, pass_twice, pass_twice}, .preemptions = 1)
 
-/* ---- a history: who is told which number ---- */
+/* ---- a history: whether it is broken ---- */
 
-enum { WAIT, ABORT, RESET, IS_BROKEN };
-
-static void call_wait(void)
-{
-    unsigned call = model_call(WAIT, 0);
-    int status = thrum_barrier_wait(&barrier);
-    model_return(call, status);
-    told[model_thread()] = status;
-}
+enum { ABORT, RESET, IS_BROKEN };
 
 static void call_is_broken(void)
 {
@@ -111,15 +103,13 @@ static void call_reset(void)
     model_return(call, 0);
 }
 
-/** Only whether it is broken is one flag. */
 static bool broken_flag(void *state, const model_operation *operation)
 {
     int64_t *broken = state;
     switch (operation->operation) {
     case ABORT: *broken = 1; return true;
     case RESET: *broken = 0; return true;
-    case IS_BROKEN: return operation->result == *broken;
-    default: return true;
+    default: return operation->result == *broken;
     }
 }
 
@@ -148,6 +138,11 @@ static void both_told_the_same(void)
     model_assert(barrier.arrived == 0);
 }
 
+static void wait_and_note(void)
+{
+    told[model_thread()] = thrum_barrier_wait(&barrier);
+}
+
 static void abort_it(void)
 {
     thrum_barrier_abort(&barrier);
@@ -165,9 +160,9 @@ static void is_broken_and_same(void)
 }
 
 MODEL(barrier, aborted, .what = "an abort meets a round of two", .setup = two_parties,
-      .threads = {call_wait, call_wait, abort_it}, .finish = is_broken_and_same)
+      .threads = {wait_and_note, wait_and_note, abort_it}, .finish = is_broken_and_same)
 MODEL(barrier, aborted_spurious, .what = "the same, sleeps that end for nothing",
-      .setup = two_parties, .threads = {call_wait, call_wait, abort_it},
+      .setup = two_parties, .threads = {wait_and_note, wait_and_note, abort_it},
       .finish = is_broken_and_same, .spurious = 1, .preemptions = 2)
 
 /** A reset breaks the round that is filling; who comes after it waits for another. */
@@ -183,7 +178,8 @@ static void reset_breaks_one(void)
 }
 
 MODEL(barrier, reset, .what = "a reset meets a round of two", .setup = two_parties,
-      .threads = {call_wait, call_wait, reset_it}, .finish = reset_breaks_one, .may_deadlock = true)
+      .threads = {wait_and_note, wait_and_note, reset_it}, .finish = reset_breaks_one,
+      .may_deadlock = true)
 
 static int before_abort;
 
@@ -211,15 +207,14 @@ MODEL(barrier, abort_publishes, .what = "written before an abort, read after it 
 
 /* ---- deadlines ---- */
 
-static void call_wait_until(void)
+static void wait_until_and_note(void)
 {
-    int status = thrum_barrier_wait_until(&barrier, kit_soon());
-    told[model_thread()] = status;
+    told[model_thread()] = thrum_barrier_wait_until(&barrier, kit_soon());
 }
 
 MODEL(barrier, until, .what = "a deadline passes before or after the other comes",
-      .setup = two_parties, .threads = {call_wait_until, call_wait}, .finish = both_told_the_same,
-      .ticks = 1)
+      .setup = two_parties, .threads = {wait_until_and_note, wait_and_note},
+      .finish = both_told_the_same, .ticks = 1)
 
 static void three_told_the_same(void)
 {
@@ -234,13 +229,12 @@ static void three_told_the_same(void)
 }
 
 MODEL(barrier, until_three, .what = "who misses its deadline wakes those who have none",
-      .setup = three_parties, .threads = {call_wait_until, call_wait, call_wait},
+      .setup = three_parties, .threads = {wait_until_and_note, wait_and_note, wait_and_note},
       .finish = three_told_the_same, .ticks = 1, .preemptions = 2)
 
 static void wait_in_vain(void)
 {
-    thrum_time deadline = kit_soon();
-    model_assert(thrum_barrier_wait_until(&barrier, deadline) == THRUM_EBROKEN);
+    model_assert(thrum_barrier_wait_until(&barrier, kit_soon()) == THRUM_EBROKEN);
 }
 
 static void is_broken(void)
@@ -302,9 +296,10 @@ MODEL(barrier, action_fails, .what = "a failing action breaks it for all",
       .setup = two_parties_that_fail, .threads = {pass_and_read_action, pass_and_read_action},
       .finish = broken_by_action)
 MODEL(barrier, action_aborted, .what = "an abort meets an action", .setup = two_parties_that_act,
-      .threads = {call_wait, call_wait, abort_it}, .finish = is_broken_and_same, .preemptions = 2)
+      .threads = {wait_and_note, wait_and_note, abort_it}, .finish = is_broken_and_same,
+      .preemptions = 2)
 
-static int three_actions_of_two(void *arg)
+static int fail(void *arg)
 {
     (void)arg;
     return 1;
@@ -312,7 +307,7 @@ static int three_actions_of_two(void *arg)
 
 static void two_of_three_that_fail(void)
 {
-    model_assert(thrum_barrier_init(&barrier, 2, three_actions_of_two, NULL) == 0);
+    model_assert(thrum_barrier_init(&barrier, 2, fail, NULL) == 0);
 }
 
 /** A third arrives while the action of the first two runs and fails: it is told so as well. */
@@ -324,7 +319,7 @@ static void third_told_too(void)
 }
 
 MODEL(barrier, action_fails_next_round, .what = "a failing action wakes the next round too",
-      .setup = two_of_three_that_fail, .threads = {call_wait, call_wait, call_wait},
+      .setup = two_of_three_that_fail, .threads = {wait_and_note, wait_and_note, wait_and_note},
       .finish = third_told_too, .preemptions = 2)
 
 /** An abort during the action, then a reset: the round is broken all the same, the barrier open. */
@@ -348,13 +343,8 @@ static void broken_but_open(void)
 }
 
 MODEL(barrier, action_aborts, .what = "an abort in the action is not forgotten by a reset",
-      .setup = two_parties_reset_meanwhile, .threads = {call_wait, call_wait},
+      .setup = two_parties_reset_meanwhile, .threads = {wait_and_note, wait_and_note},
       .finish = broken_but_open)
-
-static void call_wait_until_action(void)
-{
-    call_wait_until();
-}
 
 static int act_for_long(void *arg)
 {
@@ -369,7 +359,7 @@ static void two_parties_that_act_for_long(void)
 }
 
 MODEL(barrier, until_action, .what = "a deadline passes during the action",
-      .setup = two_parties_that_act_for_long, .threads = {call_wait_until_action, call_wait},
+      .setup = two_parties_that_act_for_long, .threads = {wait_until_and_note, wait_and_note},
       .finish = both_told_the_same, .ticks = 2)
 
 /* ---- freed by the first who passed ---- */

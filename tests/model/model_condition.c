@@ -213,7 +213,7 @@ static void notify_one_if_queued(void)
 
 static void timed_out_or_notified(void)
 {
-    model_assert(notified == 0 ? status_of[0] == THRUM_ETIMEDOUT : true);
+    model_assert(notified > 0 || status_of[0] == THRUM_ETIMEDOUT);
     model_assert(condition.waiters == 0 && lock.word == 0);
 }
 

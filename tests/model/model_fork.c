@@ -406,12 +406,9 @@ static void fork_beside_log(void)
 MODEL(fork, log, .what = "a fork while another logs and a third configures",
       .threads = {fork_beside_log, log_line, configure_log}, .preemptions = 2, .may_leak = true)
 
-static thrum_event end_of_parent;
-
 static void shut_down_beside_fork(void)
 {
     model_assert(thrum_shutdown() == 0);
-    thrum_event_set(&end_of_parent);
 }
 
 static void fork_beside_shutdown(void)
@@ -431,7 +428,7 @@ MODEL(fork, shutdown, .what = "a fork while the program ends: the child has its 
       .threads = {shut_down_beside_fork, fork_beside_shutdown}, .finish = ended, .preemptions = 2,
       .may_leak = true, .may_deadlock = true)
 
-/* ---- a history: the child's semaphore is a counter too ---- */
+/* ---- a history ---- */
 
 static void call_give(void)
 {

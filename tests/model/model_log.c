@@ -74,12 +74,7 @@ static void one_is_in_one_format(void)
 MODEL(log, configures_weak, .what = "the same on weak memory", .threads = {log_one, configure},
       .finish = one_is_in_one_format, .may_leak = true, .stale_reads = 1)
 
-static void configure_first(void)
-{
-    configure();
-}
-
-MODEL(log, configures_two, .what = "two configure while a third logs", .setup = configure_first,
+MODEL(log, configures_two, .what = "two configure while a third logs", .setup = configure,
       .threads = {configure, configure_again, log_one}, .finish = is_in_either_format,
       .may_leak = true, .preemptions = 2)
 

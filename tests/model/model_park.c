@@ -430,20 +430,20 @@ MODEL(park, recycles, .what = "a late resume of a context that is used again",
 MODEL(park, recycles_weak, .what = "the same on weak memory",
       .threads = {use_and_give_back, use_another, resume_late}, .stale_reads = 1, .preemptions = 2)
 
-static uint32_t own_word[MOST];
+static uint32_t owner_word;
 
 /** Who is told an owner word finds its context, also in a chunk that has just been mapped. */
 static void make_chunk(void)
 {
     for (int i = 0; i < 6; i++) {
         th_context *mine = th_context_new();
-        __atomic_store_n(&own_word[0], mine->self, __ATOMIC_RELAXED);
+        __atomic_store_n(&owner_word, mine->self, __ATOMIC_RELAXED);
     }
 }
 
 static void find_context(void)
 {
-    uint32_t owner = __atomic_load_n(&own_word[0], __ATOMIC_RELAXED);
+    uint32_t owner = __atomic_load_n(&owner_word, __ATOMIC_RELAXED);
     if (owner == 0)
         model_discard();
     th_context *found = th_context_of(owner);

@@ -126,6 +126,7 @@ static void read_name(void)
 
 MODEL(registry, names, .what = "a name is read while two others give it",
       .threads = {rename_main, rename_main_too, read_name}, .may_leak = true)
+
 /** What was written before a name was given is there for who reads the name. */
 static void read_name_record(void)
 {
