@@ -2,7 +2,7 @@
 /** @file
  *  Input.
  *
- *  Purpose     An input as a model, of which one execution is run.
+ *  Purpose     An input from its file to a model, of which one execution is run.
  *  State       The program, outside of the world that is set back. */
 #include "input.h"
 
@@ -28,6 +28,26 @@ static model model_of(const program *what)
     for (unsigned i = 0; i < what->threads; i++)
         made.threads[i] = calls_thread;
     return made;
+}
+
+bool input_read(const char *path, uint8_t data[INPUT_BYTES], size_t *ret_bytes)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    *ret_bytes = fread(data, 1, INPUT_BYTES, file);
+    fclose(file);
+    return true;
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+int input_list(const char *folder, struct dirent ***ret_entries)
+{
+    return scandir(folder, ret_entries, is_visible, alphasort);
 }
 
 bool input_run(const uint8_t *data, size_t bytes, bool quiet)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  thrum-fuzz-replay: run inputs of thrum-fuzz, or random ones, without libFuzzer. */
-#include <dirent.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -110,23 +109,16 @@ static bool run(const options *how, const char *name, const uint8_t *data, size_
 static bool run_file(const options *how, const char *path, tally *so_far)
 {
     uint8_t data[INPUT_BYTES];
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    size_t bytes;
+    if (!input_read(path, data, &bytes))
         wrong("cannot be read", path);
-    size_t bytes = fread(data, 1, sizeof data, file);
-    fclose(file);
     return run(how, path, data, bytes, so_far);
-}
-
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
 }
 
 static bool run_path(const options *how, const char *path, tally *so_far)
 {
     struct dirent **entries;
-    int count = scandir(path, &entries, is_visible, alphasort);
+    int count = input_list(path, &entries);
     if (count < 0)
         return run_file(how, path, so_far);
     bool more = true;

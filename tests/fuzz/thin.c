@@ -8,7 +8,6 @@
  *              adds most to what those taken move, the shorter of two. */
 #include "thin.h"
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,26 +24,17 @@ typedef struct candidate {
     char *name;
     size_t bytes;
     uint64_t moves[WORDS];
-    bool taken;
+    bool taken; /**< or not to be taken */
 } candidate;
 
-static size_t read_input(const char *folder, const char *name, uint8_t data[INPUT_BYTES])
+/** What cannot be read, or fails, is not taken. */
+static void try_out(candidate *one, const char *folder, uint8_t *counters)
 {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return 0;
-    size_t bytes = fread(data, 1, INPUT_BYTES, file);
-    fclose(file);
-    return bytes;
-}
-
-static void try_out(candidate *one, const uint8_t *data, uint8_t *counters)
-{
+    uint8_t data[INPUT_BYTES];
+    snprintf(path, sizeof path, "%s/%s", folder, one->name);
     memset(counters, 0, RECORD_COUNTERS);
-    memset(one->moves, 0, sizeof one->moves);
-    one->taken = !input_run(data, one->bytes, true);
+    one->taken = !input_read(path, data, &one->bytes) || !input_run(data, one->bytes, true);
     for (size_t i = 0; i < RECORD_COUNTERS; i++)
         if (counters[i] != 0)
             one->moves[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
@@ -85,25 +75,18 @@ static void take_best(candidate *all, unsigned count, unsigned wanted)
     }
 }
 
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 int thin_folder(unsigned wanted, const char *folder, uint8_t *counters)
 {
     struct dirent **entries;
-    int count = scandir(folder, &entries, is_visible, alphasort);
+    int count = input_list(folder, &entries);
     candidate *all = count > 0 ? calloc((size_t)count, sizeof *all) : NULL;
     if (all == NULL) {
         perror(folder);
         return 1;
     }
     for (int i = 0; i < count; i++) {
-        uint8_t data[INPUT_BYTES];
         all[i].name = entries[i]->d_name;
-        all[i].bytes = read_input(folder, all[i].name, data);
-        try_out(&all[i], data, counters);
+        try_out(&all[i], folder, counters);
     }
     take_best(all, (unsigned)count, wanted);
     for (int i = 0; i < count; i++)
