@@ -402,7 +402,7 @@ static void misuse(const program_call *what)
 
 static void pause_for(const program_call *what)
 {
-    thrum_time until = thrum_after(what->deadline == DEADLINE_LATE ? LATE_S : SOON_S);
+    thrum_time until = deadline_of(what);
     model_assert(thrum_sleep_until(until) == 0);
     model_assert(thrum_now() >= until);
 }

@@ -126,14 +126,15 @@ static program_call read_call(unsigned what, unsigned whom, const program *made)
                         .deadline = rest % 4,
                         .n = amounts[rest % LENGTH(amounts)],
                         .bare = rest / 8 % 2 != 0};
-    if (verb_byte == 63)
+    if (verb_byte == 63) {
         one.verb = VERB_MISUSE;
-    else if (verb_byte == 62)
-        one.verb = VERB_PAUSE;
-    else
-        one.verb = (uint8_t)verb_of(made->objects[one.object].kind, verb_byte);
-    if (one.verb == VERB_MISUSE)
         one.n = whom;
+    } else if (verb_byte == 62) {
+        one.verb = VERB_PAUSE;
+        one.deadline = one.deadline == DEADLINE_LATE ? DEADLINE_LATE : DEADLINE_SOON;
+    } else {
+        one.verb = (uint8_t)verb_of(made->objects[one.object].kind, verb_byte);
+    }
     return one;
 }
 
@@ -256,7 +257,8 @@ static void print_call(const program *one, const program_call *what, FILE *to)
 {
     char text[128];
     const program_object *whom = &one->objects[what->object];
-    bool locked = whom->kind == KIND_CONDITION && !what->bare && what->verb < VERB_PAUSE;
+    bool must = program_waits(what->verb) && one->objects[whom->lock].kind == KIND_LOCK;
+    bool locked = whom->kind == KIND_CONDITION && what->verb < VERB_PAUSE && (must || !what->bare);
     program_say_call(one, what, text, sizeof text);
     fprintf(to, "    ");
     if (locked)

@@ -70,7 +70,7 @@ typedef struct program_object {
 typedef struct program_call {
     uint8_t thread, verb, object, deadline;
     uint32_t n;
-    bool bare; /**< on a condition: without the lock */
+    bool bare; /**< on a condition: without the lock, but for a wait that needs a plain one */
 } program_call;
 
 typedef struct program {
