@@ -121,7 +121,7 @@ def sweep_program(options, pool, program):
     for kind in options.kind:
         cases = [case for case in cases_of(program) if not case.startswith(SKIPPED[kind])]
         if options.full:
-            jobs += [(pool.submit(sweep_case, options, program, case, kind)) for case in cases]
+            jobs += [pool.submit(sweep_case, options, program, case, kind) for case in cases]
         else:
             jobs.append(pool.submit(sample, options, program, kind, cases))
     return [run for job in jobs for run in job.result()]
@@ -146,7 +146,8 @@ def parse():
     parser.add_argument("--full", action="store_true",
                         default=os.environ.get("THRUM_SWEEP_FULL", "0") not in ("", "0"),
                         help="every case and every n (also THRUM_SWEEP_FULL=1)")
-    parser.add_argument("--sample", type=int, default=1, help="runs that fail something, of a program and kind (1)")
+    parser.add_argument("--sample", type=int, default=1,
+                        help="runs that fail something, of a program and kind (1)")
     parser.add_argument("--most", type=int, default=40, help="the last n of the full form (40)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (2)")
     parser.add_argument("--limit", type=int, default=60, help="seconds for a run (60)")

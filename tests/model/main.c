@@ -129,6 +129,12 @@ static bool is_wanted(const options *read, const char *name)
     return read->name_count == 0;
 }
 
+static const char *name_of(const model *one, char text[NAME_BYTES])
+{
+    snprintf(text, NAME_BYTES, "%s.%s", one->noun, one->behaviour);
+    return text;
+}
+
 static const char *extent(const search *wanted, const search_result *result, char *text,
                           size_t bytes)
 {
@@ -144,11 +150,11 @@ static const char *extent(const search *wanted, const search_result *result, cha
 static void say_result(const options *read, const model *one, const search *wanted,
                        const search_result *result)
 {
-    char name[NAME_BYTES], how_far[32];
+    const char *name = wanted->name;
+    char how_far[32];
     bool clean = result->found.verdict == one->expects;
     bool is_specimen = one->expects != THRUM_CHECK_NOTHING;
     double rate = result->seconds > 0 ? (double)result->executions / result->seconds : 0;
-    snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
     extent(wanted, result, how_far, sizeof how_far);
     if (read->table)
         printf("| %s | %s | %u | %s | %" PRIu64 " | %.2f | %s |\n", name, one->what,
@@ -170,8 +176,7 @@ static bool run(const options *read, model *one)
     search wanted;
     search_result result;
     models_prepare(one, read->long_form, &wanted);
-    snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
-    wanted.name = name;
+    wanted.name = name_of(one, name);
     if (read->strategy >= 0)
         wanted.strategy = (enum thrum_check_strategy)read->strategy;
     if (read->preemptions >= 0)
@@ -199,8 +204,7 @@ int main(int argc, char **argv)
                "|---|---|---|---|---|---|---|\n");
     for (model *one = models_all(); one != NULL; one = one->next) {
         char name[NAME_BYTES];
-        snprintf(name, sizeof name, "%s.%s", one->noun, one->behaviour);
-        if (!is_wanted(&read, name))
+        if (!is_wanted(&read, name_of(one, name)))
             continue;
         if (read.list)
             printf("%-44s %s\n", name, one->what);
