@@ -432,16 +432,26 @@ MODEL(park, recycles_weak, .what = "the same on weak memory",
 
 static uint32_t owner_word;
 
-/** Who is told an owner word finds its context, also in a chunk that has just been mapped. */
+/** Who is told an owner word finds its context, also in a chunk that has just been mapped; who has
+ *  only read it, perhaps not yet. */
 static void make_chunk(void)
 {
     for (int i = 0; i < 6; i++) {
         th_context *mine = th_context_new();
-        __atomic_store_n(&owner_word, mine->self, __ATOMIC_RELAXED);
+        __atomic_store_n(&owner_word, mine->self, __ATOMIC_RELEASE);
     }
 }
 
 static void find_context(void)
+{
+    uint32_t owner = __atomic_load_n(&owner_word, __ATOMIC_ACQUIRE);
+    if (owner == 0)
+        model_discard();
+    th_context *found = th_context_of(owner);
+    model_assert(found != NULL && th_load_rlx(&found->self) == owner);
+}
+
+static void look_for_context(void)
 {
     uint32_t owner = __atomic_load_n(&owner_word, __ATOMIC_RELAXED);
     if (owner == 0)
@@ -451,7 +461,7 @@ static void find_context(void)
 }
 
 MODEL(park, finds_context, .what = "a context is found by its owner word, on weak memory",
-      .threads = {make_chunk, find_context, find_context}, .stale_reads = 1, .preemptions = 2)
+      .threads = {make_chunk, find_context, look_for_context}, .stale_reads = 1, .preemptions = 2)
 
 /* ---- plain sleep ---- */
 

@@ -171,6 +171,7 @@ static void ask_who_i_am(void)
     model_assert(self != NULL && thrum_thread_is_alive(self));
     model_assert(thrum_thread_ident(self) == thrum_get_ident());
     model_assert(self == thrum_current_thread());
+    model_assert(thrum_active_count() >= 2);
 }
 
 static void count_all(void)
