@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "model_kit.h"
-#include "thread/registry.h"
 #include "thrum/barrier.h"
 #include "thrum/condition.h"
 #include "thrum/event.h"

@@ -13,8 +13,6 @@
 #include "thrum/thread.h"
 #include "thrum/time.h"
 
-#define NS_PER_MS 1000000
-
 /** A plain variable that a lock guards: any two unordered visits are a data race. */
 typedef struct kit_section {
     int inside;
