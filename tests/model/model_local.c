@@ -95,19 +95,31 @@ static void free_while_it_ends(void)
 MODEL(local, freed_at_end, .what = "the variable is freed while a thread with a value ends",
       .threads = {free_while_it_ends}, .finish = one_destroyed, .preemptions = 3)
 
-/** Another thread's map is changed while it looks for another variable in it. */
+/** Another thread's map is changed while it looks for another variable in it: one of so many has
+ *  the place of the first in a map of eight, and is found past it. */
+#define OTHERS 12
+
+static thrum_local others[OTHERS];
 static thrum_local third = THRUM_LOCAL(NULL, NULL);
 static int marks[MOST];
 static int ready;
 
+static void number_locals(void)
+{
+    model_assert(thrum_local_set(&variable, NULL) == 0);
+    for (int i = 0; i < OTHERS; i++)
+        model_assert(thrum_local_set(&others[i], NULL) == 0);
+}
+
 static void use_two(void)
 {
+    thrum_local *second = &others[model_choose(OTHERS)];
     model_assert(thrum_local_set(&variable, th_alloc(1)) == 0);
-    model_assert(thrum_local_set(&other, &marks[0]) == 0);
+    model_assert(thrum_local_set(second, &marks[0]) == 0);
     __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
-    model_assert(thrum_local_get(&other) == &marks[0]);
+    model_assert(thrum_local_get(second) == &marks[0]);
     model_assert(thrum_local_set(&third, &marks[1]) == 0);
-    model_assert(thrum_local_get(&other) == &marks[0]);
+    model_assert(thrum_local_get(second) == &marks[0]);
     model_assert(thrum_local_get(&third) == &marks[1]);
 }
 
@@ -119,8 +131,9 @@ static void free_one_of_two(void)
 }
 
 MODEL(local, freed_beside, .what = "one variable is freed while another is looked up",
-      .threads = {use_two, free_one_of_two}, .finish = one_destroyed, .may_leak = true)
-MODEL(local, freed_beside_weak, .what = "the same on weak memory",
+      .setup = number_locals, .threads = {use_two, free_one_of_two}, .finish = one_destroyed,
+      .may_leak = true)
+MODEL(local, freed_beside_weak, .what = "the same on weak memory", .setup = number_locals,
       .threads = {use_two, free_one_of_two}, .finish = one_destroyed, .may_leak = true,
       .stale_reads = 1)
 
