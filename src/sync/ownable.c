@@ -203,17 +203,23 @@ bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket)
     }
 }
 
-/** Release and wake the oldest waiter, or hand over to it. */
-static void release_to_queue(const th_ownable *lock, uint32_t foreign)
+/** Release and wake the oldest waiter, or hand over to it; false: the word has changed meanwhile,
+ *  which the caller looks at again. */
+static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
 {
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)lock->object;
     th_bucket *bucket = th_bucket_lock(key);
+    /* relaxed: while WAKE is set every release takes the bucket lock */
+    uint32_t word = th_load_rlx(lock->word);
+    if (th_owner_of(word) == 0 || (word & TH_WAKE) == 0) {
+        th_bucket_unlock(bucket);
+        return false;
+    }
     th_waiter *oldest = th_bucket_first(bucket, key);
     if (oldest != NULL)
         th_wake_list_take(&wake, bucket, oldest, TH_WOKEN);
     uint32_t queued = th_bucket_first(bucket, key) != NULL ? TH_QUEUED : 0;
-    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     uint32_t next;
     do {
         bool hand_over = oldest != NULL && (word & TH_HANDOFF) != 0;
@@ -227,6 +233,7 @@ static void release_to_queue(const th_ownable *lock, uint32_t foreign)
     th_wake_list_grant(&wake);
     th_bucket_unlock(bucket);
     th_wake_list_resume(&wake);
+    return true;
 }
 
 bool th_ownable_release(const th_ownable *lock, const th_context *self)
@@ -238,8 +245,10 @@ bool th_ownable_release(const th_ownable *lock, const th_context *self)
             return false;
         uint32_t foreign = owner == self->self ? 0 : TH_FOREIGN;
         if ((word & TH_WAKE) != 0) {
-            release_to_queue(lock, foreign);
-            return true;
+            if (release_to_queue(lock, foreign))
+                return true;
+            word = th_load_rlx(lock->word); /* relaxed: looked at again */
+            continue;
         }
         /* pairs: take, take_or_mark, thrum_lock_acquire_at; from here on the lock may be gone */
         if (th_cas_rel(lock->word, &word, (word & ~TH_OWNER_MASK) | foreign))

@@ -147,20 +147,6 @@ static void say_call(const program_call *what, unsigned object, step_kind first,
     report_step(pc, "%s", text);
 }
 
-/** Releases of one lock by two threads that nothing orders are marked: see semantics.c. */
-static void mark_racing_releases(history_step *mine)
-{
-    if (mine->kind == STEP_RELEASE && present->stale_reads > 0)
-        mine->argument = 1;
-    for (unsigned i = 0; i < present->threads && mine->kind == STEP_RELEASE; i++) {
-        if (i == mine->thread || threads[i].open != 1)
-            continue;
-        history_step *other = &threads[i].steps[threads[i].count - 1];
-        if (other->kind == STEP_RELEASE && other->object == mine->object)
-            other->argument = mine->argument = 1;
-    }
-}
-
 void record_begin(const program_call *what, unsigned object, const step_kind *steps, unsigned count,
                   int64_t argument)
 {
@@ -182,7 +168,6 @@ void record_begin(const program_call *what, unsigned object, const step_kind *st
                                .returned = MOMENT_NEVER};
         for (unsigned j = 0; j < PROGRAM_THREADS; j++)
             made->knows[j] = engine_self()->now.at[j];
-        mark_racing_releases(made);
     }
     moment++;
     mine->open = count;

@@ -6,9 +6,6 @@
  *  Waits       A wait on a condition is four steps: the thread queues, lets the lock go, leaves the
  *              queue (notified, or because of its deadline), takes the lock back. Others may come
  *              between any two of them. A wait on an event or a barrier is two.
- *  Tolerates   Two threads that release one hold of a lock, with others queued and nothing to order
- *              the two: the second is misuse, which thrum may not notice (th_ownable_release looks
- *              at the owner before it has the bucket lock). Such steps have the argument 1.
  *  Differs     From Python where the headers say so: notify needs no lock; a set wakes all that
  *              wait, even if a clear follows at once; a barrier can be used again as soon as it is
  *              full. */
@@ -63,8 +60,7 @@ static bool acquire(const program_object *whom, group_state *state, const histor
 static bool release(const program_object *whom, group_state *state, const history_step *next)
 {
     bool can = whom->kind == KIND_RLOCK ? state->owner == next->thread + 1 : state->owner != 0;
-    bool may_go_unnoticed = whom->kind == KIND_LOCK && next->argument != 0 && next->result == 0;
-    if (!agrees(next, can ? 0 : THRUM_EPERM) && !may_go_unnoticed)
+    if (!agrees(next, can ? 0 : THRUM_EPERM))
         return false;
     if (can && --state->depth == 0)
         state->owner = 0;

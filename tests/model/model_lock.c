@@ -389,3 +389,33 @@ static void was_told_once(void)
 MODEL(lock, misuse, .what = "a release of a free lock is told to one handler, with its data",
       .setup = listen_first, .threads = {listen_with_data, misuse, listen_again},
       .finish = was_told_once)
+
+/* ---- more releases than holds ---- */
+
+static bool released[3];
+
+static void hold(void)
+{
+    thrum_lock_acquire(&lock);
+}
+
+static void release_checked(void)
+{
+    released[model_thread()] = thrum_lock_release_checked(&lock) == 0;
+}
+
+static void acquire_and_release_checked(void)
+{
+    thrum_lock_acquire(&lock);
+    release_checked();
+}
+
+/** Whoever it was: each hold was released once. */
+static void two_holds_two_releases(void)
+{
+    model_assert(released[0] + released[1] + released[2] == 2);
+}
+
+MODEL(lock, released_by_two, .what = "of two that release one hold one is told that it is free",
+      .setup = hold, .threads = {release_checked, release_checked, acquire_and_release_checked},
+      .finish = two_holds_two_releases)
