@@ -15,6 +15,8 @@
  *              was. It is walked again: if every thread in it is still in the same wait (`waits`
  *              counts them) for the same owner, then each of them was waiting during the whole
  *              time between the two looks, no owner could release anything, and the cycle is real.
+ *              What the second walk has read is told: by then every owner has noted where it took
+ *              what it holds.
  *              But a plain Lock can be released by a thread outside the cycle, hence "appear to".
  *              A lock for which that has happened once (TH_FOREIGN) is not followed.
  *  Self        A cycle of one is a lock acquired again by its holder. If the process has no other
@@ -230,9 +232,11 @@ static bool claim(const hop *hops, size_t count)
 
 static void blocked(const th_waiter *waiter)
 {
-    hop hops[HOPS_MAX], again[HOPS_MAX];
-    size_t count = walk(waiter->context, hops);
-    if (count == 0 || walk(waiter->context, again) != count || !same_cycle(hops, again, count))
+    hop before[HOPS_MAX], hops[HOPS_MAX];
+    /* pairs: itself: of two that have said what they wait for, one sees what the other has said */
+    th_fence_sc();
+    size_t count = walk(waiter->context, before);
+    if (count == 0 || walk(waiter->context, hops) != count || !same_cycle(before, hops, count))
         return;
     if (!claim(hops, count))
         return;

@@ -47,6 +47,16 @@
 #define th_or_rlx(p, v) (th_point(), __atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
 #define th_and_rlx(p, v) (th_point(), __atomic_fetch_and((p), (v), __ATOMIC_RELAXED))
 
+/** Sequentially consistent: of two threads that each store one word, pass a fence, and load the
+ *  other's, one sees the other's store. ThreadSanitizer does not know fences; there it is an
+ *  exchange that all fences have in common. */
+#if defined(TH_UNDER_TSAN) && !defined(TH_BACKEND_MODEL)
+__attribute__((weak)) uint32_t th_fence_word;
+#define th_fence_sc() ((void)__atomic_fetch_add(&th_fence_word, 0, __ATOMIC_SEQ_CST))
+#else
+#define th_fence_sc() (th_point(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#endif
+
 /** Against signal handlers of the same thread: the compiler keeps the order, the processor does by
  *  itself. */
 #define th_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)

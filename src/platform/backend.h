@@ -10,13 +10,11 @@
  *      MODEL   no system: the explorer (explorer/) supplies the functions of futex.h, clock.h,
  *              cpu.h, memory.h, thread.h and panic.h, and watches all memory accesses.
  *
- *  What TSAN changes: nothing, and that is on purpose. ThreadSanitizer does not understand fences
- *  between threads, which would have to become read-modify-writes; the library has none, only
- *  th_fence_signal, which orders a thread and its own handlers. And no lock is annotated: an
- *  annotated lock is an order by decree, so a raw lock with relaxed operations would pass for
- *  correct, whereas without annotations the sanitizer sees the very atomics that must carry the
- *  order. Besides, fork holds all of park's bucket locks, more than its deadlock detector can count
- *  (64), and a plain lock may be released by any thread, which it takes for an error. */
+ *  What TSAN changes: ThreadSanitizer does not understand fences, so th_fence_sc is a
+ *  read-modify-write. No lock is annotated, and that is on purpose: an annotated lock is an order by
+ *  decree, so a raw lock with relaxed operations would pass for correct, whereas without annotations
+ *  the sanitizer sees the very atomics that must carry the order. Besides, a plain lock may be
+ *  released by any thread, which it takes for an error. */
 #ifndef TH_PLATFORM_BACKEND_H
 #define TH_PLATFORM_BACKEND_H
 
