@@ -50,7 +50,8 @@ typedef struct th_context {
     uint32_t spin_pauses;
     uint32_t spin_skips;
     uint32_t spin_retry;
-    /** Not to be stopped, whatever its thread is; under the registry's lock. */
+    /** Inside thrum_shutdown, so not to be stopped, whatever its thread is; under the registry's
+     *  lock. */
     bool is_spared;
     /** Its thread's thrum_private_self, zeroed to stop the inlined fast paths. NULL: not bound. */
     uint32_t *inline_self;

@@ -69,7 +69,6 @@ struct thrum_thread {
     bool has_os_thread;                   /**< from the thread's first instructions on */
     bool holds_itself;                    /**< one of the references is the OS thread's */
     bool is_awaited;                      /**< counted among those whom the program's end awaits */
-    bool is_in_shutdown;                  /**< inside thrum_shutdown, so not awaited */
     bool is_held_for_collection;          /**< one of the references is thrum_shutdown's */
 
     bool is_static; /**< never freed; constant */

@@ -406,7 +406,6 @@ void th_registry_enter_shutdown(thrum_thread *thread)
     if (thread == NULL)
         return;
     th_rawlock_acquire(&th_threads.lock);
-    thread->is_in_shutdown = true;
     bool last_awaited = await_no_more(thread);
     th_rawlock_release(&th_threads.lock);
     if (last_awaited)
@@ -418,7 +417,6 @@ void th_registry_leave_shutdown(thrum_thread *thread)
     if (thread == NULL)
         return;
     th_rawlock_acquire(&th_threads.lock);
-    thread->is_in_shutdown = false;
     await(thread);
     th_rawlock_release(&th_threads.lock);
 }
@@ -509,7 +507,7 @@ size_t th_thread_describe(uint32_t owner, char *buffer, size_t bytes)
 static void forget(thrum_thread *thread)
 {
     unlink_thread(thread);
-    thread->is_awaited = thread->is_in_shutdown = thread->has_os_thread = false;
+    thread->is_awaited = thread->has_os_thread = false;
     th_store_rlx(&thread->state, TH_FINISHED); /* relaxed: no other thread exists */
     thrum_event_set(&thread->met);
     bool last = thread->is_held_for_collection && unrefer(thread);

@@ -105,14 +105,12 @@ static void run_callbacks(void)
 
 /* ---- the end ---- */
 
-/** Under the registry's lock. Who is itself ending the program goes on, to return or to exit. */
+/** Under the registry's lock. */
 static bool is_abandoned(void *record)
 {
     const thrum_thread *thread = record;
     if (thread == NULL)
         return true;
-    if (thread->is_in_shutdown)
-        return false;
     /* relaxed: it does not change once a thread runs */
     return thread != th_threads.main && th_load_rlx(&thread->daemon) != 0;
 }
@@ -185,29 +183,14 @@ static thrum_thread *own_record(void)
     return self->is_static && self != th_threads.main ? NULL : self;
 }
 
-/** The caller is inside, and not to be stopped, or is no longer; without a record its context says
- *  so. */
-static void enter(thrum_thread *self)
-{
-    if (self == NULL)
-        th_context_spare(th_self(), true);
-    th_registry_enter_shutdown(self);
-}
-
-static void leave(thrum_thread *self)
-{
-    if (self == NULL)
-        th_context_spare(th_self(), false);
-    th_registry_leave_shutdown(self);
-}
-
 static int shut_down(bool at_exit)
 {
     thrum_thread *self = own_record();
     caller_role role = role_of_caller(th_self()->self);
     if (role == INSIDE)
         return THRUM_ESTATE;
-    enter(self);
+    th_context_spare(th_self(), true);
+    th_registry_enter_shutdown(self);
     if (role == FIRST) {
         run_callbacks();
         th_record_announce_end(th_threads.main);
@@ -225,8 +208,10 @@ static int shut_down(bool at_exit)
     } while (!end_if_nobody_is_awaited());
     if (role == FIRST)
         finish_first();
-    if (!at_exit)
-        leave(self);
+    if (!at_exit) {
+        th_registry_leave_shutdown(self);
+        th_context_spare(th_self(), false);
+    }
     return 0;
 }
 
