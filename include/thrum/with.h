@@ -89,14 +89,17 @@ THRUM_END_DECLS
 #define THRUM_PRIVATE_JOIN_(a, b) a##b
 
 #ifdef __cplusplus
+/** Private: acquire whatever can be held. */
 inline thrum_hold thrum_private_hold(thrum_lock *lock, const char *site)
 {
     return thrum_hold_lock(lock, site);
 }
+/** Private: likewise. */
 inline thrum_hold thrum_private_hold(thrum_rlock *lock, const char *site)
 {
     return thrum_hold_rlock(lock, site);
 }
+/** Private: likewise. */
 inline thrum_hold thrum_private_hold(thrum_semaphore *semaphore, const char *site)
 {
     return thrum_hold_semaphore(semaphore, site);

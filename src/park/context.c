@@ -74,7 +74,8 @@ void th_context_install_parker(th_context *context, void (*suspend)(th_parker *,
 void th_context_resume(th_context *context)
 {
     /* relaxed: see th_context_install_parker */
-    th_load_rlx (&context->parker.resume)(&context->parker);
+    void (*resume)(th_parker *) = th_load_rlx(&context->parker.resume);
+    resume(&context->parker);
 }
 
 /** Under the registry's lock: map one more context, or NULL. */
