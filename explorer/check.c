@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "instrumentation.h"
-#include "memory.h"
+#include "platform/memory.h"
 #include "platform_model.h"
 #include "report.h"
 #include "strategy.h"
@@ -24,6 +24,8 @@
 #define EXECUTIONS_DEFAULT 1000000
 #define SECONDS_DEFAULT 60.0
 #define STEPS_DEFAULT 20000
+#define STEPS_MAX 32000    /* a vector clock counts to 32,767 */
+#define PREEMPTIONS_MAX 15 /* what a state met before can hold */
 
 typedef struct test_call {
     void (*test)(void *);
@@ -56,6 +58,10 @@ static thrum_check_options options_of(const thrum_check_options *given)
         options.seconds = SECONDS_DEFAULT;
     if (options.steps == 0)
         options.steps = STEPS_DEFAULT;
+    if (options.steps > STEPS_MAX)
+        options.steps = STEPS_MAX;
+    if (options.preemptions > PREEMPTIONS_MAX)
+        options.preemptions = PREEMPTIONS_MAX;
     if (options.seed == 0)
         options.seed = 1;
     if (options.replay == NULL)
@@ -96,6 +102,17 @@ static void tell(const search_result *found, thrum_check_result *ret_result)
     };
 }
 
+/** Nothing was found, but not everything was looked at. */
+static void say_if_cut(const thrum_check_options *options, const search_result *result)
+{
+    bool is_exhaustive = options->strategy == THRUM_CHECK_EXHAUSTIVE && options->replay == NULL;
+    if (is_exhaustive && !result->exhausted && result->found.verdict == THRUM_CHECK_NOTHING)
+        fprintf(
+            stderr,
+            "%s: nothing found in %llu schedules; these are not all with up to %u preemptions\n",
+            options->name, (unsigned long long)result->executions, options->preemptions);
+}
+
 int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options *given)
 {
     if (test == NULL)
@@ -104,8 +121,10 @@ int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options 
         return THRUM_ESTATE;
     thrum_check_options options = options_of(given);
     if (!instrumentation_covers_program()) {
-        fprintf(stderr, "%s: the program is not compiled for thrum_check: pkg-config --cflags "
-                        "thrum-check says how\n", options.name);
+        fprintf(stderr,
+                "%s: the program is not compiled for thrum_check: pkg-config --cflags "
+                "thrum-check says how\n",
+                options.name);
         return THRUM_EINVAL;
     }
     search wanted = search_of(&options);
@@ -119,6 +138,8 @@ int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options 
     }
     if (options.ret_result != NULL)
         tell(&last_result, options.ret_result);
+    if (!options.quiet)
+        say_if_cut(&options, &last_result);
     return last_result.found.verdict == THRUM_CHECK_NOTHING ? 0 : THRUM_EFAILED;
 }
 
@@ -164,14 +185,9 @@ void *__wrap_realloc(void *memory, size_t bytes);
 
 static void *allocate(size_t bytes)
 {
-    if (platform_fails()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    void *memory = world_allocate(engine.current, bytes);
+    void *memory = th_alloc(bytes);
     if (memory == NULL)
-        engine_verdict(THRUM_CHECK_CRASH, "the explorer's heap of 1 MiB per thread is full");
-    memory_allocated(memory, bytes);
+        errno = ENOMEM;
     return memory;
 }
 
@@ -194,15 +210,10 @@ void *__wrap_calloc(size_t count, size_t bytes)
 
 void __wrap_free(void *memory)
 {
-    size_t bytes;
-    if (!world_is_heap(memory)) {
+    if (world_is_heap(memory))
+        th_free(memory);
+    else
         __real_free(memory);
-        return;
-    }
-    if (world_free(memory, &bytes))
-        memory_freed(memory, bytes);
-    else if (engine.running)
-        engine_verdict(THRUM_CHECK_USE_AFTER_FREE, "free of memory that has been freed");
 }
 
 void *__wrap_realloc(void *memory, size_t bytes)

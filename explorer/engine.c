@@ -4,15 +4,14 @@
  *
  *  Purpose     Run the threads of one execution, one at a time, on coroutines of one kernel thread,
  *              and hand every choice to the strategy.
- *  Protocol    A thread runs until a point: before a visible step (engine_point), where another may
- *              take over; at a sleep, a join, a yield or its end, where another must. The stack of
+ *  Protocol    A thread runs until a point: before a visible step or a pause (engine_point), where
+ *              another may take over; at a sleep, a join or its end, where another must. The stack of
  *              the thread that stops switches directly to that of the next. When nobody can run,
  *              time jumps to the next deadline; when there is none, all are asleep for good.
  *  The end     A verdict, or the end of the last thread, switches to the host's stack and leaves
  *              the others where they are: their memory is set back, nothing of theirs is run.
- *  Fairness    A thread that yields runs again when another has written something, or when no
- *              other can run. One that runs for very long while others could is made to wait once:
- *              loops that look for a change end that way, others become livelocks. */
+ *  Fairness    A thread that runs for very long while others could is made to wait once: loops that
+ *              look for a change end that way, others become livelocks. */
 #include "engine.h"
 
 #include <signal.h>
@@ -29,7 +28,7 @@
 
 #define RUN_LENGTH_MAX 2000
 #define CLOCK_START ((thrum_time)1000000000)
-#define DEADLINES_NOTED 8
+#define DEADLINES_NOTED 16
 #define SIGNAL_STACK_BYTES 65536
 
 STATE engine_state engine;
@@ -107,19 +106,13 @@ static bool can_run(const engine_thread *one)
     }
 }
 
-static bool waits_for_a_write(const engine_thread *one)
-{
-    return one->yields && one->yielded_at == engine.writes;
-}
-
 /** Threads other than the current one that can run, beginning after it. */
-static unsigned others(int candidates[MODEL_THREADS], bool also_those_that_yield)
+static unsigned others(int candidates[MODEL_THREADS])
 {
     unsigned count = 0;
     for (int i = 1; i < engine.threads_made; i++) {
         int number = (engine.current + i) % engine.threads_made;
-        const engine_thread *one = &engine.threads[number];
-        if (can_run(one) && (also_those_that_yield || !waits_for_a_write(one)))
+        if (can_run(&engine.threads[number]))
             candidates[count++] = number;
     }
     return count;
@@ -128,9 +121,9 @@ static unsigned others(int candidates[MODEL_THREADS], bool also_those_that_yield
 static void switch_to(int number)
 {
     engine_thread *from = engine_self();
-    from->run_length = 0;
     if (number == engine.current)
         return;
+    from->run_length = 0;
     world_save_thread_local(engine.current);
     engine.current = number;
     world_load_thread_local(number);
@@ -172,7 +165,6 @@ static thrum_time next_deadline(bool of_sleepers_only)
 static void jump_to(thrum_time moment)
 {
     engine.clock = moment;
-    engine.writes++;
     engine_event((uintptr_t)&engine.clock, (uint64_t)moment);
     report_step(NULL, "the clock jumps to a deadline");
 }
@@ -197,8 +189,14 @@ void engine_look_at_clock(void)
 
 void engine_note_deadline(thrum_time deadline)
 {
-    if (engine.running && deadline != THRUM_FOREVER && deadlines_noted_count < DEADLINES_NOTED)
-        deadlines_noted[deadlines_noted_count++] = deadline;
+    unsigned i = 0;
+    while (i < deadlines_noted_count && deadlines_noted[i] > engine.clock)
+        i++;
+    if (!engine.running || deadline == THRUM_FOREVER || i == DEADLINES_NOTED)
+        return;
+    deadlines_noted[i] = deadline; /* in the place of one that has passed, if there is one */
+    if (i == deadlines_noted_count)
+        deadlines_noted_count++;
 }
 
 /* ---- points ---- */
@@ -221,14 +219,19 @@ void engine_signal_point(void)
         maybe_interrupt(engine_self());
 }
 
-void engine_point(bool branch, const void *pc)
+static void count_step(void)
 {
-    (void)pc;
-    engine_thread *self = engine_self();
     if (++engine.steps > engine.options.steps_max)
-        engine_verdict(THRUM_CHECK_LIVELOCK,
-                       "livelock: no end after %u steps; thread %d runs, or several wait by looking",
-                       engine.steps, engine.current);
+        engine_verdict(
+            THRUM_CHECK_LIVELOCK,
+            "livelock: no end after %u steps; thread %d runs, or several wait by looking",
+            engine.steps, engine.current);
+}
+
+void engine_point(bool branch)
+{
+    engine_thread *self = engine_self();
+    count_step();
     if (engine.quiet)
         return;
     maybe_interrupt(self);
@@ -238,20 +241,20 @@ void engine_point(bool branch, const void *pc)
         return;
     int candidates[MODEL_THREADS + 1];
     candidates[0] = engine.current;
-    unsigned count = 1 + others(candidates + 1, false);
+    unsigned count = 1 + others(candidates + 1);
     if (too_long && count > 1)
         switch_to(candidates[1]);
     else
         switch_to(candidates[strategy_choose_thread(candidates, count, true)]);
 }
 
-static const char *number_list(bool asleep)
+static const char *sleepers(void)
 {
     STATE static char text[256];
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < engine.threads_made && used + 16 < sizeof text; i++)
-        if (is_alive(&engine.threads[i]) == asleep && engine.threads[i].state != THREAD_UNUSED)
+        if (is_alive(&engine.threads[i]))
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", used ? ", " : "", i);
     return text;
 }
@@ -288,14 +291,11 @@ static _Noreturn void end_well(void)
 /** Nobody can run and no deadline is left. */
 static _Noreturn void all_asleep(void)
 {
-    bool main_has_ended = engine.threads[0].state == THREAD_DONE;
-    if (!somebody_is_alive() || engine.options.may_deadlock ||
-        (engine.options.abandons && main_has_ended))
+    if (!somebody_is_alive() || engine.options.may_deadlock)
         end_well();
     report_sleepers();
     engine_verdict(THRUM_CHECK_DEADLOCK,
-                   "deadlock: threads %s are asleep, and nothing will wake them",
-                   number_list(true));
+                   "deadlock: threads %s are asleep, and nothing will wake them", sleepers());
 }
 
 /** The current thread cannot go on: another does, or time passes, or it is the end. Returns when
@@ -304,9 +304,7 @@ static void go_away(void)
 {
     int candidates[MODEL_THREADS];
     for (;;) {
-        unsigned count = others(candidates, false);
-        if (count == 0)
-            count = others(candidates, true);
+        unsigned count = others(candidates);
         if (can_run(engine_self()))
             candidates[count++] = engine.current;
         if (count > 0) {
@@ -318,25 +316,6 @@ static void go_away(void)
             all_asleep();
         jump_to(next);
     }
-}
-
-void engine_yield(const void *pc)
-{
-    (void)pc;
-    engine_thread *self = engine_self();
-    if (engine.quiet)
-        return;
-    if (++engine.steps > engine.options.steps_max)
-        engine_verdict(THRUM_CHECK_LIVELOCK, "livelock: no end after %u steps; thread %d spins",
-                       engine.steps, engine.current);
-    int candidates[MODEL_THREADS];
-    unsigned count = others(candidates, false);
-    self->yields = true;
-    self->yielded_at = engine.writes;
-    engine_event((uintptr_t)self, 0);
-    if (count > 0)
-        switch_to(candidates[strategy_choose_thread(candidates, count, false)]);
-    self->yields = false;
 }
 
 /* ---- sleeping and waking ---- */
@@ -377,7 +356,6 @@ void engine_wake(const uint32_t *word, const void *pc)
     unsigned chosen = count > 1 ? strategy_choose(count, BUDGET_NONE, true) : 0;
     if (count > 0)
         engine.threads[sleepers[chosen]].state = THREAD_READY;
-    engine.writes++;
     engine_event((uintptr_t)word, 4 + (count > 0 ? sleepers[chosen] : MODEL_THREADS));
     report_step(pc, count > 0 ? "futex wake: wakes thread %u" : "futex wake: nobody sleeps",
                 count > 0 ? sleepers[chosen] : 0);
@@ -386,7 +364,7 @@ void engine_wake(const uint32_t *word, const void *pc)
 void engine_join(int awaited, const void *pc)
 {
     engine_thread *self = engine_self();
-    engine_point(true, pc);
+    engine_point(true);
     if (engine.threads[awaited].state != THREAD_DONE) {
         report_step(pc, "waits for the end of thread %d", awaited);
         self->state = THREAD_JOINING;
@@ -403,7 +381,6 @@ void engine_stop(void)
 {
     report_step(NULL, "is stopped for good");
     engine_self()->state = THREAD_STOPPED;
-    engine.writes++;
     go_away();
     abort();
 }
@@ -432,7 +409,6 @@ static void thread_entry(void)
     engine_thread *self = engine_self();
     self->body(self->arg);
     self->state = THREAD_DONE;
-    engine.writes++;
     engine_event((uintptr_t)self, 2);
     report_step(NULL, "ends");
     if (is_the_end())
@@ -456,7 +432,6 @@ int engine_spawn(void *(*body)(void *), void *arg)
         made->now = engine_self()->now;
         engine_self()->now.at[engine.current]++;
         world_begin_thread_local(number);
-        engine.writes++;
         engine_event((uintptr_t)made, 3);
     }
     made->now.at[number] = 1;

@@ -52,18 +52,23 @@ typedef struct engine_thread {
     void *arg;
     const uint32_t *word; /**< of the futex it sleeps on */
     thrum_time deadline;
-    int awaited;            /**< whom it joins */
-    uint64_t yielded_at;    /**< engine.writes when it yielded; see th_pause */
-    bool yields;
-    void (*handler)(void);  /**< see model_interrupt */
-    uint32_t run_length;    /**< steps since another ran */
-    const void *asleep_at;  /**< where in the program, for reports */
-    const void *call_site;  /**< of its present call of the library, for reports */
+    int awaited;           /**< whom it joins */
+    void (*handler)(void); /**< see model_interrupt */
+    uint32_t run_length;   /**< steps since another ran */
+    const void *asleep_at; /**< where in the program, for reports */
+    const void *call_site; /**< of its present call of the library, for reports */
 } engine_thread;
 
 /** What a search allows one execution; see model.h. */
-typedef enum budget { BUDGET_NONE, BUDGET_PREEMPTION, BUDGET_STALE, BUDGET_SPURIOUS, BUDGET_FAILURE,
-                      BUDGET_TICK, BUDGETS } budget;
+typedef enum budget {
+    BUDGET_NONE,
+    BUDGET_PREEMPTION,
+    BUDGET_STALE,
+    BUDGET_SPURIOUS,
+    BUDGET_FAILURE,
+    BUDGET_TICK,
+    BUDGETS
+} budget;
 
 typedef struct engine_options {
     unsigned budgets[BUDGETS];
@@ -81,19 +86,18 @@ typedef struct outcome {
 } outcome;
 
 typedef struct engine_state {
-    bool running;  /**< an execution is under way, on a thread of it */
-    bool quiet;    /**< no choices: setup, finish */
+    bool running; /**< an execution is under way, on a thread of it */
+    bool quiet;   /**< no choices: setup, finish */
     bool tracing;
     bool in_child; /**< of model_fork */
     int current;
     int threads_made;
     engine_thread threads[MODEL_THREADS];
     thrum_time clock;
-    uint64_t writes;      /**< atomic writes so far: progress, for threads that spin */
     uint32_t steps;
     uint64_t events;
-    uint64_t trace_hash;  /**< of all events, whatever the order of unrelated ones */
-    uint32_t execution;   /**< number of the present one; stamps what is set back lazily */
+    uint64_t trace_hash; /**< of all events, whatever the order of unrelated ones */
+    uint32_t execution;  /**< number of the present one; stamps what is set back lazily */
     vclock fence_sc;
     engine_options options;
     outcome result;
@@ -118,7 +122,7 @@ void engine_begin(void);
 int engine_spawn(void *(*body)(void *), void *arg);
 
 /** A moment before a visible step of the running thread. `branch`: others may run first. */
-void engine_point(bool branch, const void *pc);
+void engine_point(bool branch);
 
 /** A moment at which only a signal may arrive; see model_interrupt. */
 void engine_signal_point(void);
@@ -129,8 +133,6 @@ void engine_sleep(const uint32_t *word, thrum_time deadline, const void *pc);
 void engine_wake(const uint32_t *word, const void *pc);
 /** Wait for the end of a thread. */
 void engine_join(int awaited, const void *pc);
-/** Let others run: the caller waits for a change that somebody else makes. */
-void engine_yield(const void *pc);
 _Noreturn void engine_stop(void);
 /** Let time pass, at the explorer's choice; what a look at the clock does. */
 void engine_look_at_clock(void);

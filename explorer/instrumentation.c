@@ -56,7 +56,7 @@ void __tsan_func_entry(void *caller)
     bool into = instrumentation_is_library(HERE), from = instrumentation_is_library(caller);
     if (into == from)
         return;
-    engine_point(true, into ? caller : HERE);
+    engine_point(true);
     if (into)
         report_call(HERE, caller);
 }

@@ -164,7 +164,8 @@ static _Noreturn void say_race(const void *address, uint8_t kind, const void *pc
                    "thread %d at %s",
                    report_object(address, object, sizeof object), kind_name(kind), engine.current,
                    report_place(pc, here, sizeof here), kind_name(other->kind),
-                   other->kind & SLOT_THREAD, report_place(long_pc(other->pc), there, sizeof there));
+                   other->kind & SLOT_THREAD,
+                   report_place(long_pc(other->pc), there, sizeof there));
 }
 
 static bool happened_before(int thread, int16_t at)
@@ -361,20 +362,25 @@ static bool note_use(granule *one, const void *address, bool write)
     return matters;
 }
 
-/** The point before an atomic operation; then its location, and the access noted. */
-static location *begin_operation(const void *address, unsigned bytes, bool write, const void *pc)
+/** An atomic access, after its point; one that fails to exchange only reads. */
+static void note_atomic(const void *address, unsigned bytes, bool write, const void *pc)
 {
     granule *one = granule_of(address);
-    bool matters = note_use(one, address, write);
-    engine_point(matters && !(engine.options.library_is_atomic && instrumentation_is_library(pc)), pc);
-    one = granule_of(address);
-    if (!engine.quiet) {
-        refuse_dead(one, address, pc);
-        unsigned offset = (unsigned)((uintptr_t)address & 7);
-        note_access(one, address, (uint8_t)(((1u << bytes) - 1) << offset),
-                    (uint8_t)(SLOT_ATOMIC | (write ? SLOT_WRITE : 0)), pc);
-    }
-    return location_of(one, address, bytes);
+    unsigned offset = (unsigned)((uintptr_t)address & 7);
+    if (engine.quiet)
+        return;
+    refuse_dead(one, address, pc);
+    note_access(one, address, (uint8_t)(((1u << bytes) - 1) << offset),
+                (uint8_t)(SLOT_ATOMIC | (write ? SLOT_WRITE : 0)), pc);
+}
+
+/** The point before an atomic operation that may write; then its location. */
+static location *begin_operation(const void *address, unsigned bytes, bool may_write,
+                                 const void *pc)
+{
+    bool matters = note_use(granule_of(address), address, may_write);
+    engine_point(matters && !(engine.options.library_is_atomic && instrumentation_is_library(pc)));
+    return location_of(granule_of(address), address, bytes);
 }
 
 /* ---- reading and writing ---- */
@@ -426,9 +432,9 @@ static void note_seen(store *read)
 
 static store *choose_store(location *one, int order)
 {
-    if (engine.options.budgets[BUDGET_STALE] == 0 || engine.quiet || order == ORDER_SEQ_CST)
+    if (engine.options.budgets[BUDGET_STALE] == 0 || engine.quiet)
         return latest_of(one);
-    unsigned oldest = oldest_readable(one);
+    unsigned oldest = order == ORDER_SEQ_CST ? 0 : oldest_readable(one);
     unsigned back = oldest > 0 ? strategy_choose(oldest + 1, BUDGET_STALE, true) : 0;
     store *read = &one->stores[(one->count - 1 - back) % STORES];
     note_seen(read);
@@ -458,7 +464,6 @@ static void append(location *one, uint64_t value, int order, const store *contin
         made->seen[i] = SHRT_MAX;
     one->count++;
     one->version++;
-    engine.writes++;
     if (is_release(order))
         self->now.at[engine.current]++;
 }
@@ -484,6 +489,7 @@ static void trace(const void *address, const void *pc, const char *what, int ord
 uint64_t memory_load(const void *address, unsigned bytes, int order, const void *pc)
 {
     location *one = begin_operation(address, bytes, false, pc);
+    note_atomic(address, bytes, false, pc);
     store *read = choose_store(one, order);
     learn_from(read, order);
     uint32_t back = (one->count - 1) - (uint32_t)((read - one->stores) % STORES);
@@ -496,6 +502,7 @@ uint64_t memory_load(const void *address, unsigned bytes, int order, const void 
 void memory_store(void *address, unsigned bytes, uint64_t value, int order, const void *pc)
 {
     location *one = begin_operation(address, bytes, true, pc);
+    note_atomic(address, bytes, true, pc);
     uint64_t before = latest_of(one)->value;
     poke(address, bytes, value);
     value = peek(address, bytes);
@@ -508,6 +515,7 @@ uint64_t memory_modify(void *address, unsigned bytes, uint64_t (*change)(uint64_
                        uint64_t operand, int order, const void *pc)
 {
     location *one = begin_operation(address, bytes, true, pc);
+    note_atomic(address, bytes, true, pc);
     store read = *latest_of(one);
     learn_from(&read, order);
     poke(address, bytes, change(read.value, operand));
@@ -524,12 +532,14 @@ uint64_t memory_exchange_if(void *address, unsigned bytes, uint64_t expected, ui
     location *one = begin_operation(address, bytes, true, pc);
     store read = *latest_of(one);
     if (read.value != expected) {
+        note_atomic(address, bytes, false, pc);
         note_seen(latest_of(one));
         learn_from(&read, failure_order);
         engine_event((uintptr_t)address, (uint64_t)one->version << 8 | 0xFF);
         trace(address, pc, "failed compare-exchange", failure_order, read.value, NULL);
         return read.value;
     }
+    note_atomic(address, bytes, true, pc);
     learn_from(&read, order);
     poke(address, bytes, desired);
     append(one, peek(address, bytes), order, &read);
@@ -541,12 +551,13 @@ uint64_t memory_exchange_if(void *address, unsigned bytes, uint64_t expected, ui
 void memory_fence(int order)
 {
     engine_thread *self = engine_self();
+    engine_point(order == ORDER_SEQ_CST);
     if (is_acquire(order))
         vclock_join(&self->now, &self->fence_acquire);
     if (order == ORDER_SEQ_CST) {
         vclock_join(&self->now, &engine.fence_sc);
         engine.fence_sc = self->now;
-        engine_event((uintptr_t)&engine.fence_sc, engine.writes++);
+        engine_event((uintptr_t)&engine.fence_sc, engine.events);
     }
     if (is_release(order)) {
         self->fence_release = self->now;

@@ -163,12 +163,11 @@ const char *model_stderr(void)
 
 unsigned model_call(int operation, int64_t argument)
 {
-    engine_point(true, __builtin_return_address(0));
+    engine_point(true);
     if (history_count == HISTORY_MAX)
         model_fail("a history of more than %d calls", HISTORY_MAX);
-    history[history_count] =
-        (model_operation){(unsigned)engine.current, operation,       argument, 0,
-                          history_moment++,         UINT_MAX};
+    history[history_count] = (model_operation){(unsigned)engine.current, operation, argument, 0,
+                                               history_moment++,         UINT_MAX};
     engine_event((uintptr_t)history, history_moment);
     report_step(__builtin_return_address(0), "calls operation %d(%lld)", operation,
                 (long long)argument);

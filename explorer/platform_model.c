@@ -42,8 +42,11 @@
 
 int platform_fails(void)
 {
-    return engine.running && !engine.quiet && engine.options.budgets[BUDGET_FAILURE] > 0 &&
-           strategy_choose(2, BUDGET_FAILURE, true) != 0;
+    if (!engine.running || engine.quiet || engine.options.budgets[BUDGET_FAILURE] == 0)
+        return false;
+    bool fails = strategy_choose(2, BUDGET_FAILURE, true) != 0;
+    engine_event((uintptr_t)&platform_fails, fails);
+    return fails;
 }
 
 /* ---- clock ---- */
@@ -75,7 +78,7 @@ int64_t th_wall_clock_ns(void)
 void th_pause(void)
 {
     if (engine.running)
-        engine_yield(HERE);
+        engine_point(true);
 }
 
 uint32_t th_pauses_per_us(void)
@@ -94,7 +97,7 @@ void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
 {
     if (!engine.running)
         return;
-    engine_point(true, HERE);
+    engine_point(true);
     bool sleeps = memory_peek(word, sizeof *word) == expected;
     engine_event((uintptr_t)word, sleeps ? 5 : 6);
     if (sleeps)
@@ -107,7 +110,7 @@ void th_futex_wake(const uint32_t *word)
 {
     if (!engine.running)
         return;
-    engine_point(true, HERE);
+    engine_point(true);
     engine_wake(word, HERE);
 }
 
@@ -122,12 +125,14 @@ static void *allocate(size_t bytes, bool pages)
 {
     if (platform_fails())
         return NULL;
-    void *memory = pages ? world_allocate_pages(heap_number(), bytes)
-                         : world_allocate(heap_number(), bytes);
+    void *memory =
+        pages ? world_allocate_pages(heap_number(), bytes) : world_allocate(heap_number(), bytes);
     if (memory != NULL)
         memory_allocated(memory, bytes);
     else if (engine.running)
-        engine_verdict(THRUM_CHECK_CRASH, "the explorer's heap of 1 MiB per thread is full");
+        engine_verdict(THRUM_CHECK_CRASH,
+                       "the explorer's heap is full: 1 MiB for each thread, 4,096 "
+                       "blocks");
     return memory;
 }
 
@@ -272,7 +277,7 @@ int th_thread_create(pthread_t *ret_thread, void *(*body)(void *), void *arg, si
         return THRUM_EINVAL;
     if (!engine.running || platform_fails())
         return THRUM_EAGAIN;
-    engine_point(true, HERE);
+    engine_point(true);
     int number = engine.threads_made;
     if (number == MODEL_THREADS)
         engine_verdict(THRUM_CHECK_CRASH, "more than %d threads in one execution", MODEL_THREADS);

@@ -403,6 +403,4 @@ void report_print(const search *wanted, const search_result *result)
     if (wanted->options.library_is_atomic)
         fprintf(stderr, "to run it again: THRUM_SCHEDULE=%s %s\n", result->schedule,
                 program_invocation_name);
-    else
-        fprintf(stderr, "THRUM_SCHEDULE=%s\n", result->schedule);
 }

@@ -38,7 +38,7 @@
 #include "world.h"
 
 #define TRAIL_MAX 100000
-#define TAKEN_MAX 512
+#define TAKEN_MAX 4096
 #define VISITED_BITS 21
 #define PROBES 8
 #define PCT_CHANGES 3
@@ -65,6 +65,7 @@ typedef struct taken {
 typedef struct visited {
     uint64_t key;
     uint32_t remaining; /**< four bits for each budget */
+    uint32_t pass;      /**< in which it was met; in another it means nothing */
 } visited;
 
 STATE static struct {
@@ -75,6 +76,7 @@ STATE static struct {
     choice *trail;
     uint32_t depth, cursor;
     visited *states;
+    uint32_t pass;
     uint64_t last_events;
     uint32_t since_event;
     bool newly_shared;
@@ -140,27 +142,27 @@ static bool was_here(unsigned ways, budget from)
     now.since_event = engine.events == now.last_events ? now.since_event + 1 : 0;
     now.last_events = engine.events;
     uint64_t key = engine.trace_hash;
-    key ^= ((uint64_t)engine.current << 8 | (uint64_t)from << 4 | ways) *
+    key ^= ((uint64_t)engine.current << 16 | (uint64_t)from << 12 | ways) *
            UINT64_C(0x9E3779B97F4A7C15);
     key ^= (uint64_t)now.since_event * UINT64_C(0xC2B2AE3D27D4EB4F);
-    key = (key ^ key >> 31) | 1;
+    key ^= key >> 31;
     uint32_t remaining = packed_remaining();
     size_t home = (size_t)(key >> (64 - VISITED_BITS));
     visited *victim = &now.states[home];
     for (size_t i = 0; i < PROBES; i++) {
         visited *one = &now.states[(home + i) & ((1u << VISITED_BITS) - 1)];
+        if (one->pass != now.pass) {
+            victim = one;
+            break;
+        }
         if (one->key == key) {
             if (is_at_least(one->remaining, remaining))
                 return true;
             victim = one;
             break;
         }
-        if (one->key == 0) {
-            victim = one;
-            break;
-        }
     }
-    *victim = (visited){key, remaining};
+    *victim = (visited){key, remaining, now.pass};
     return false;
 }
 
@@ -281,8 +283,7 @@ unsigned strategy_choose_thread(const int *candidates, unsigned n, bool is_preem
     if (n < 2)
         return 0;
     switch (now.mode) {
-    case MODE_EXHAUSTIVE:
-        return is_preemption || is_open(from, true) ? follow_trail(n, from) : 0;
+    case MODE_EXHAUSTIVE: return is_preemption || is_open(from, true) ? follow_trail(n, from) : 0;
     case MODE_REPLAY: return follow_wanted(n, from);
     case MODE_BYTES: return follow_bytes(n, from);
     case MODE_PCT: return note(choose_by_priority(candidates, n), from);
@@ -363,8 +364,6 @@ static bool run_once(const search *wanted, search_result *result)
     if (now.position > now.length)
         now.length = now.position;
     result->executions++;
-    result->steps += engine.steps;
-    result->pruned += engine.result.discarded;
     return engine.result.verdict != THRUM_CHECK_NOTHING;
 }
 
@@ -408,7 +407,7 @@ static pass_end explore_bound(const search *wanted, unsigned bound, const limits
     do {
         now.newly_shared = false;
         now.depth = 0;
-        memset(now.states, 0, sizeof(visited) << VISITED_BITS);
+        now.pass++;
         do {
             if (is_used_up(most, result))
                 return PASS_LIMIT;
@@ -505,13 +504,13 @@ static void find_fewer_preemptions(const search *wanted, search_result *result)
 {
     search_result better = {.executions = 0};
     limits most = {seconds_now() + SHRINK_SECONDS, UINT64_MAX};
-    if (result->preemptions > 0 &&
-        explore_all(wanted, result->preemptions - 1, &most, &better) &&
+    if (result->preemptions > 0 && explore_all(wanted, result->preemptions - 1, &most, &better) &&
         engine.result.verdict == result->found.verdict)
         keep(result);
 }
 
-static void replay(const search *wanted, search_result *result, bool trace)
+/** True if it fails. */
+static bool replay(const search *wanted, search_result *result, bool trace)
 {
     search_result ignored = {.executions = 0};
     bool fails = false;
@@ -527,6 +526,16 @@ static void replay(const search *wanted, search_result *result, bool trace)
     if (fails || wanted->replay != NULL)
         keep(result);
     engine.tracing = false;
+    return fails;
+}
+
+/** A test that is not repeatable, or more choices out of the ordinary than a schedule holds. */
+static void say_that_it_passed(const search *wanted, const search_result *result)
+{
+    fprintf(stderr,
+            "%s: %s\n%s: that schedule, run again, passed: is the test repeatable? A random "
+            "strategy finds it by its seed, %llu\n",
+            wanted->name, result->found.message, wanted->name, (unsigned long long)wanted->seed);
 }
 
 static void open_all(void)
@@ -577,8 +586,9 @@ bool strategy_search(const search *wanted, search_result *ret_result)
             find_fewer_preemptions(wanted, ret_result);
         leave_out_what_is_not_needed(wanted, ret_result);
         read_schedule(ret_result->schedule);
-        replay(wanted, ret_result, !wanted->quiet);
-        if (!wanted->quiet)
+        if (!replay(wanted, ret_result, !wanted->quiet))
+            say_that_it_passed(wanted, ret_result);
+        else if (!wanted->quiet)
             report_print(wanted, ret_result);
     }
     report_want_names(REPORT_NO_NAMES);

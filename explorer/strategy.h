@@ -41,12 +41,10 @@ typedef struct search {
 typedef struct search_result {
     outcome found;
     uint64_t executions; /**< all, pruned ones included */
-    uint64_t pruned;
-    uint64_t steps;
     bool exhausted;
     unsigned preemptions; /**< of the failing schedule, or the bound that was exhausted */
     double seconds;
-    char schedule[4096];
+    char schedule[65536];
 } search_result;
 
 /** Search; a failing schedule is shrunk and, unless quiet, reported. Returns false if `replay` is

@@ -23,6 +23,7 @@
 
 #define STACK_BYTES ((size_t)256 * 1024)
 #define HEAP_BYTES ((size_t)1024 * 1024)
+#define GUARD_BYTES ((size_t)4096)
 #define BLOCKS_MAX 4096
 #define HEADER_BYTES 16
 #define MAPPED_AT ((void *)0x500000000000)
@@ -56,8 +57,8 @@ STATE static world_state world;
 
 static void *map(void *at, size_t bytes)
 {
-    void *memory = mmap(at, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         perror("thrum-check: no memory for the explorer");
         exit(2);
@@ -87,6 +88,8 @@ void world_open(void)
     if (world.mapped != NULL)
         return;
     world.mapped = map(MAPPED_AT, MODEL_THREADS * (STACK_BYTES + HEAP_BYTES));
+    for (int i = 0; i < MODEL_THREADS; i++) /* a stack that overflows is a crash */
+        mprotect(world.mapped + (size_t)i * STACK_BYTES, GUARD_BYTES, PROT_NONE);
     world.blocks = map(NULL, BLOCKS_MAX * sizeof(block));
     dl_iterate_phdr(find_thread_local, NULL);
     world.thread_local_copies = map(NULL, (MODEL_THREADS + 1) * world.thread_local_bytes + 1);

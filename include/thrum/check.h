@@ -37,8 +37,9 @@
  *  the program's own files, misuse, a crash. The schedule with the fewest preemptions is printed,
  *  with a line of source for every step, and how to replay it.
  *
- *  The test must be repeatable: no input, no clock but thrum's, no threads but thrum's. Static
- *  variables of the program are set back before every execution. */
+ *  The test must be repeatable: no input, no clock but thrum's, no threads but thrum's. What its
+ *  threads share must be static, on their stacks, or allocated by the test: this is watched, and
+ *  set back before every execution; variables of main, and what it has allocated, are not. */
 #ifndef THRUM_CHECK_H
 #define THRUM_CHECK_H
 
@@ -56,15 +57,15 @@ enum thrum_check_strategy {
 /** What was found. */
 enum thrum_check_verdict {
     THRUM_CHECK_NOTHING,
-    THRUM_CHECK_ASSERTION,
-    THRUM_CHECK_RACE,
-    THRUM_CHECK_DEADLOCK,
-    THRUM_CHECK_LIVELOCK,
-    THRUM_CHECK_USE_AFTER_FREE,
-    THRUM_CHECK_LEAK,
-    THRUM_CHECK_MISUSE,
-    THRUM_CHECK_CRASH,
-    THRUM_CHECK_HISTORY
+    THRUM_CHECK_ASSERTION,      /**< assert, thrum_check_assert, an invariant of thrum */
+    THRUM_CHECK_RACE,           /**< two accesses, one a plain one, one a write, without order */
+    THRUM_CHECK_DEADLOCK,       /**< all threads sleep, and nothing will wake them */
+    THRUM_CHECK_LIVELOCK,       /**< more than `.steps` steps */
+    THRUM_CHECK_USE_AFTER_FREE, /**< also of the stack of a function that has returned */
+    THRUM_CHECK_LEAK,           /**< memory of the test that is left at its end */
+    THRUM_CHECK_MISUSE,         /**< of thrum, by the default handler */
+    THRUM_CHECK_CRASH,          /**< a signal; also a stack or heap that is full */
+    THRUM_CHECK_HISTORY         /**< of thrum's own models only: calls that fit no order */
 };
 
 /** The outcome of a search. The strings live until the next thrum_check. */
@@ -82,10 +83,10 @@ typedef struct thrum_check_options {
     size_t size;                                            /**< private: sizeof */
     const char *name THRUM_PRIVATE_UNSET;                   /**< for messages; default "test" */
     enum thrum_check_strategy strategy THRUM_PRIVATE_UNSET; /**< default exhaustive */
-    unsigned preemptions THRUM_PRIVATE_UNSET;               /**< the highest bound; default 2 */
+    unsigned preemptions THRUM_PRIVATE_UNSET;               /**< the highest bound, up to 15; default 2 */
     uint64_t executions THRUM_PRIVATE_UNSET;                /**< at most; default 1,000,000 */
     double seconds THRUM_PRIVATE_UNSET;                     /**< at most; default 60 */
-    unsigned steps THRUM_PRIVATE_UNSET;   /**< of an execution, more is a livelock; 20,000 */
+    unsigned steps THRUM_PRIVATE_UNSET;   /**< more are a livelock; up to 32,000, default 20,000 */
     uint64_t seed THRUM_PRIVATE_UNSET;    /**< of the random strategies; default 1 */
     bool weak_memory THRUM_PRIVATE_UNSET; /**< loads may also read older stores */
     bool allocation_failures THRUM_PRIVATE_UNSET; /**< one allocation or thread start may fail */
@@ -108,7 +109,7 @@ typedef struct thrum_check_options {
 
 /** thrum_check without macro.
  *  @param test     what to run
- *  @param arg      handed to `test`
+ *  @param arg      handed to `test`; what it points to is watched only if it is static
  *  @param options  with `size` set, or NULL
  *  @return as thrum_check   @blocks as thrum_check   @thread main   @python none   @since 0.1 */
 THRUM_API int thrum_check_with(void (*test)(void *), void *arg, const thrum_check_options *options);

@@ -3,6 +3,7 @@
  *  Litmus: what the explorer must see, and must not see. Each pair is one program with orders
  *  that are strong enough and with orders a step weaker; and a specimen of each verdict. */
 #include "model.h"
+#include "platform/cpu.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "thrum/lock.h"
@@ -165,6 +166,94 @@ static void fail_then_read(void)
 
 MODEL(litmus, coherence, .what = "no thread sees a word go back",
       .threads = {write_twice, read_twice, fail_then_read}, .stale_reads = 2)
+
+static void write_once(void)
+{
+    store(x, 1, RELAXED);
+}
+
+static void read_sequentially_then_relaxed(void)
+{
+    uint32_t first = load(x, SEQ_CST);
+    model_assert(load(x, RELAXED) >= first);
+}
+
+MODEL(litmus, coherence_of_orders, .what = "nor after a sequentially consistent load",
+      .threads = {write_once, read_sequentially_then_relaxed}, .stale_reads = 2)
+
+/* ---- what is a write, what orders ---- */
+
+static void fail_to_exchange(void)
+{
+    uint32_t expected = 7;
+    __atomic_compare_exchange_n(&x, &expected, 8, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static void read_plainly(void)
+{
+    model_assert(*(volatile uint32_t *)&x == 0);
+}
+
+MODEL(litmus, failed_exchange, .what = "an exchange that fails does not race with plain reads",
+      .threads = {fail_to_exchange, read_plainly})
+
+static void send_before_fence(void)
+{
+    data = 1;
+    store(x, 1, RELAXED);
+    fence(SEQ_CST);
+}
+
+static void receive_by_sequential_fence(void)
+{
+    if (load(x, RELAXED) == 1) {
+        fence(SEQ_CST);
+        model_assert(data == 1);
+    }
+}
+
+MODEL(litmus, late_fence, .what = "a fence after the store does not release it",
+      .threads = {send_before_fence, receive_by_sequential_fence}, .expects = THRUM_CHECK_RACE)
+
+/* ---- what the search must not leave out ---- */
+
+static void pause_then_write_both(void)
+{
+    th_pause();
+    store(x, 1, RELAXED);
+    store(y, 1, RELAXED);
+}
+
+static void read_both(void)
+{
+    uint32_t first = load(x, RELAXED);
+    model_assert(load(y, RELAXED) <= first);
+}
+
+MODEL(litmus, pause, .what = "a thread that pauses may go on before the others",
+      .threads = {pause_then_write_both, read_both}, .expects = THRUM_CHECK_ASSERTION)
+
+static void allocate_twice(void)
+{
+    void *first = th_alloc(1);
+    void *then = th_alloc(1);
+    bool only_first_failed = first == NULL && then != NULL;
+    th_free(first);
+    th_free(then);
+    model_assert(!only_first_failed);
+}
+
+MODEL(litmus, failures, .what = "of two that may fail only the first does",
+      .threads = {allocate_twice}, .failures = 2, .expects = THRUM_CHECK_ASSERTION)
+
+static void await_write(void)
+{
+    while (load(x, ACQUIRE) == 0)
+        continue;
+}
+
+MODEL(litmus, fairness, .what = "a loop that looks for a change of another's ends",
+      .threads = {await_write, write_once}, .preemptions = 1)
 
 /* ---- specimens of the other verdicts ---- */
 
