@@ -2,7 +2,7 @@
 /** @file
  *  Check.
  *
- *  Purpose     thrum_check: what a program's own tests use. Its calls of thrum are taken as a whole.
+ *  Purpose     thrum_check: what programs' tests use. Their calls of thrum are taken as a whole.
  *  State       The outcome of the last search, for its strings. */
 #include "thrum/check.h"
 

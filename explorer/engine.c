@@ -5,9 +5,9 @@
  *  Purpose     Run the threads of one execution, one at a time, on coroutines of one kernel thread,
  *              and hand every choice to the strategy.
  *  Protocol    A thread runs until a point: before a visible step or a pause (engine_point), where
- *              another may take over; at a sleep, a join or its end, where another must. The stack of
- *              the thread that stops switches directly to that of the next. When nobody can run,
- *              time jumps to the next deadline; when there is none, all are asleep for good.
+ *              another may take over; at a sleep, a join or its end, where another must. The stack
+ *              of the thread that stops switches directly to that of the next. When nobody can
+ *              run, time jumps to the next deadline; when there is none, all are asleep for good.
  *  The end     A verdict, or the end of the last thread, switches to the host's stack and leaves
  *              the others where they are: their memory is set back, nothing of theirs is run.
  *  Fairness    A thread that runs for very long while others could is made to wait once: loops that

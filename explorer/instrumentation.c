@@ -3,9 +3,9 @@
  *  Instrumentation.
  *
  *  Purpose     The functions that a compiler calls for every access of code compiled with
- *              -fsanitize=thread. Such code, thrum's and the program's, is linked with these instead
- *              of ThreadSanitizer's: so the explorer sees every atomic operation with its order, and
- *              every plain access, of sources that know nothing of it.
+ *              -fsanitize=thread. Such code, thrum's and the program's, is linked with these in
+ *              place of ThreadSanitizer's: so the explorer sees every atomic operation with its
+ *              order, and every plain access, of sources that know nothing of it.
  *  Protocol    Outside executions, and for thread-local variables, the operation is done at once;
  *              otherwise memory.c does it.
  *  Rejected    Shims in the sources: the fast paths of the public headers and the program's own

@@ -3,8 +3,8 @@
  *  Models.
  *
  *  Purpose     Run a model as the body of an execution, and what model.h offers to it.
- *  State       Of an execution, in ordinary static variables: its history. The list of models is the
- *              explorer's.
+ *  State       Of an execution, in ordinary static variables: its history. The list of models is
+ *              the explorer's.
  *  Protocol    Thread 0 runs `setup` and then lets every thread meet thrum, one after the other and
  *              unobserved; from then on any of them may be the first. */
 #include "models.h"

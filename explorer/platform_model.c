@@ -8,7 +8,6 @@
  *              constructors register before the first execution so stays registered. */
 #include "platform_model.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +33,6 @@
 #define KEY_ROUNDS 4
 #define HANDLERS_MAX 16
 #define STDERR_BYTES 4096
-#define LINE_BYTES 1024
 #define FIRST_NATIVE_ID 1000
 #define STACK_BYTES_MAX ((size_t)1 << 46)
 
@@ -200,25 +198,6 @@ void th_write_stderr(const char *text, size_t bytes)
     said[said_bytes] = '\0';
 }
 
-static void say(const char *format, va_list args)
-{
-    char line[LINE_BYTES] = "thrum: ";
-    int more = vsnprintf(line + 7, sizeof line - 8, format, args);
-    size_t used = more < 0 ? 7 : 7 + (size_t)more;
-    if (used > sizeof line - 2)
-        used = sizeof line - 2;
-    line[used++] = '\n';
-    th_write_stderr(line, used);
-}
-
-void th_say(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say(format, args);
-    va_end(args);
-}
-
 void th_abort(void)
 {
     if (engine.running)
@@ -226,15 +205,6 @@ void th_abort(void)
                                                         : THRUM_CHECK_MISUSE,
                        "%s", last_words());
     abort();
-}
-
-void th_panic(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say(format, args);
-    va_end(args);
-    th_abort();
 }
 
 bool th_write(int file, const char *text, size_t bytes)

@@ -6,8 +6,8 @@
  *  Positions   Every call of strategy_choose and every point counts one, whether there is a choice
  *              or not. A schedule is the list of the positions at which something other than the
  *              ordinary (way 0) was chosen; so it says little, and can be shortened.
- *  Exhaustive  Depth first, for a bound of 0, 1, 2, ... preemptions, so the first failure has as few
- *              as possible. The trail holds the choices of the present execution that had
+ *  Exhaustive  Depth first, for a bound of 0, 1, 2, ... preemptions, so the first failure has as
+ *              few as possible. The trail holds the choices of the present execution that had
  *              alternatives; the next execution differs in the last that has one left.
  *  Same state  Two executions whose events are the same but for the order of unrelated ones have
  *              led to the same state. engine_event keeps a hash of a trace that does not depend on

@@ -33,7 +33,8 @@ def check_lines(name, lines):
 
 
 def check(root, _options):
-    for name, text in source.files(root, ("src", "include", "examples", "bench", "tests")):
+    folders = ("src", "include", "explorer", "examples", "bench", "tests")
+    for name, text in source.files(root, folders):
         yield from check_lines(name, text.splitlines())
         if text and not text.endswith("\n"):
             yield name, text.count("\n") + 1, "no newline at the end"

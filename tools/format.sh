@@ -5,8 +5,8 @@ set -eu
 
 usage() {
     echo "usage: tools/format.sh [--check] [ROOT]"
-    echo "Formats the C sources below src, include, tests, examples and bench of ROOT (default: the"
-    echo "tree it lies in). --check: say what is not formatted, change nothing, exit 1."
+    echo "Formats the C sources below src, include, explorer, tests, examples and bench of ROOT"
+    echo "(default: the tree it lies in). --check: say what is not formatted, change nothing, exit 1."
 }
 
 mode=-i
@@ -29,6 +29,6 @@ done
 cd "$root"
 status=0
 # shellcheck disable=SC2086 # the mode is a list of words
-find src include tests examples bench -name '*.[ch]' -exec clang-format --style=file $mode {} + ||
+find src include explorer tests examples bench -name '*.[ch]' -exec clang-format --style=file $mode {} + ||
     status=1
 exit $status

@@ -83,7 +83,7 @@ typedef struct thrum_check_options {
     size_t size;                                            /**< private: sizeof */
     const char *name THRUM_PRIVATE_UNSET;                   /**< for messages; default "test" */
     enum thrum_check_strategy strategy THRUM_PRIVATE_UNSET; /**< default exhaustive */
-    unsigned preemptions THRUM_PRIVATE_UNSET;               /**< the highest bound, up to 15; default 2 */
+    unsigned preemptions THRUM_PRIVATE_UNSET;               /**< bound, up to 15; default 2 */
     uint64_t executions THRUM_PRIVATE_UNSET;                /**< at most; default 1,000,000 */
     double seconds THRUM_PRIVATE_UNSET;                     /**< at most; default 60 */
     unsigned steps THRUM_PRIVATE_UNSET;   /**< more are a livelock; up to 32,000, default 20,000 */

@@ -8,13 +8,13 @@
  *      CHAOS   the system, made erratic: yields, delays and wake-ups for nothing, by a seed.
  *      FAULT   the system, made to fail: the n-th allocation, thread, mapping or futex call.
  *      MODEL   no system: the explorer (explorer/) supplies the functions of futex.h, clock.h,
- *              cpu.h, memory.h, thread.h and panic.h, and watches all memory accesses.
+ *              cpu.h, memory.h, thread.h, what panic.h asks of it, and watches all accesses.
  *
  *  What TSAN changes: ThreadSanitizer does not understand fences, so th_fence_sc is a
- *  read-modify-write. No lock is annotated, and that is on purpose: an annotated lock is an order by
- *  decree, so a raw lock with relaxed operations would pass for correct, whereas without annotations
- *  the sanitizer sees the very atomics that must carry the order. Besides, a plain lock may be
- *  released by any thread, which it takes for an error. */
+ *  read-modify-write. No lock is annotated, and that is on purpose: an annotated lock is an order
+ *  by decree, so a raw lock with relaxed operations would pass for correct, whereas without
+ *  annotations the sanitizer sees the very atomics that must carry the order. Besides, a plain lock
+ *  may be released by any thread, which it takes for an error. */
 #ifndef TH_PLATFORM_BACKEND_H
 #define TH_PLATFORM_BACKEND_H
 
