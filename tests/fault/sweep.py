@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Run every case of the test programs of a fault build (THRUM_BACKEND=fault) with the n-th call of
 one kind failing, and with the n-th and all later ones failing, for n = 1, 2, ... until a run in
-which nothing failed. Nothing may crash, hang, break an invariant or leak, whatever the case finds
-out; and when waits return for nothing, every case must pass."""
+which nothing failed, or --most. Nothing may crash, hang, break an invariant or leak, whatever the
+case finds out; and when waits return for nothing, every case must pass."""
 
 import argparse
 import collections
@@ -174,8 +174,10 @@ def main():
             runs += found
     verdicts = collections.Counter(run.verdict for run in runs)
     injected = sum(run.injected for run in runs)
+    cut = sum(run.injected and run.fault.endswith(f":{options.most}+") for run in runs)
     print(f"{len(runs)} runs, {injected} injected, {verdicts['crashed'] + verdicts['broken']} "
-          f"crashed, {verdicts['hung']} hung, {verdicts['failed']} failed")
+          f"crashed, {verdicts['hung']} hung, {verdicts['failed']} failed"
+          + (f"; {cut} cases with more than {options.most} calls to fail" if cut else ""))
     wrong = len(runs) - verdicts["passed"] - verdicts["refused"]
     sys.exit(1 if wrong or injected == 0 else 0)
 
