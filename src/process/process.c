@@ -4,10 +4,11 @@
  *
  *  Purpose     What must happen once per process, in layer order: open the layers before main, and
  *              take each through fork.
- *  Protocol    Before a fork every layer, from the top down, takes all its locks, so that the child
- *              gets a copy in which nothing is half done. Afterwards, from the bottom up, the
- *              parent lets go, and the child forgets the threads it does not have. A layer above
- *              may use those below in its part.
+ *  Protocol    Before a fork every layer, from the top down, takes the locks of its registries, so
+ *              that the child gets a copy in which none is half changed; queues, which it empties,
+ *              may be (park/table.c). Afterwards, from the bottom up, the parent lets go, and the
+ *              child forgets the threads it does not have. A layer above may use those below in
+ *              its part.
  *  Invariants  A layer's locks are taken before those of the layers below, here as everywhere else.
  *  Rejected    One handler per layer: the order of handlers is the order of constructors, which the
  *              linker decides. */

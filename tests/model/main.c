@@ -169,8 +169,14 @@ static void say_result(const options *read, const model *one, const search *want
     fflush(stdout);
 }
 
-/** Search one model; true if it is clean. */
-static bool run(const options *read, model *one)
+typedef struct totals {
+    unsigned passed, failed;
+    uint64_t executions;
+    double seconds;
+} totals;
+
+/** Search one model. */
+static void run(const options *read, model *one, totals *all)
 {
     char name[NAME_BYTES];
     search wanted;
@@ -192,13 +198,18 @@ static bool run(const options *read, model *one)
     if (!strategy_search(&wanted, &result))
         wrong("not a schedule", read->replay);
     say_result(read, one, &wanted, &result);
-    return result.found.verdict == one->expects;
+    if (result.found.verdict == one->expects)
+        all->passed++;
+    else
+        all->failed++;
+    all->executions += result.executions;
+    all->seconds += result.seconds;
 }
 
 int main(int argc, char **argv)
 {
     options read = read_options(argc, argv);
-    unsigned passed = 0, failed = 0;
+    totals all = {.passed = 0};
     if (read.table)
         printf("| model | shows | threads | schedules | executions | s | verdict |\n"
                "|---|---|---|---|---|---|---|\n");
@@ -208,16 +219,17 @@ int main(int argc, char **argv)
             continue;
         if (read.list)
             printf("%-44s %s\n", name, one->what);
-        else if (run(&read, one))
-            passed++;
         else
-            failed++;
+            run(&read, one, &all);
     }
     if (read.list)
         return 0;
-    if (passed + failed == 0)
+    if (all.passed + all.failed == 0)
         wrong("no such model", read.name_count > 0 ? read.names[0] : "none is built in");
-    if (!read.table)
-        printf("%u passed, %u failed\n", passed, failed);
-    return failed > 0;
+    if (read.table)
+        printf("\n%u models, %" PRIu64 " executions, %.0f s.\n", all.passed + all.failed,
+               all.executions, all.seconds);
+    else
+        printf("%u passed, %u failed\n", all.passed, all.failed);
+    return all.failed > 0;
 }
