@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """The checks, checked: each must pass a small good tree, and find each violation planted in it."""
 
-import argparse
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+import self_test
 
 TOOLS = pathlib.Path(__file__).resolve().parent
 SPDX = "/* SPDX-License-Identifier: MIT */\n"
@@ -220,18 +221,5 @@ def cases():
                lambda c=check, n=name, f=change, s=says: finds(c, n, f, s))
 
 
-def main():
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    passed = failed = 0
-    for title, case in cases():
-        good, output = case()
-        passed += good
-        failed += not good
-        if not good:
-            print(f"FAILED {title}\n{output}")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    self_test.run(__doc__, cases())

@@ -3,12 +3,13 @@
 """The mutation gate, checked: in a small tree with a model and a test of its own, each kind of
 mutant must get the verdict it deserves."""
 
-import argparse
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+import self_test
 
 TOOLS = pathlib.Path(__file__).resolve().parent
 
@@ -209,18 +210,5 @@ def cases():
     yield "--list", lists
 
 
-def main():
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    passed = failed = 0
-    for title, case in cases():
-        good, output = case()
-        passed += good
-        failed += not good
-        if not good:
-            print(f"FAILED {title}\n{output}")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    self_test.run(__doc__, cases())
