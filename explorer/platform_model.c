@@ -224,7 +224,6 @@ typedef struct start {
 } start;
 
 static start starts[MODEL_THREADS];
-static bool is_child;
 static int first_thread; /**< whose native id is the process's; another in a forked child */
 
 /** Counts as the library's: it is not the program that calls the body. */
@@ -401,7 +400,7 @@ int model_fork(void)
     for (unsigned i = fork_count; i > 0; i--)
         if (forks[i - 1].before != NULL)
             forks[i - 1].before();
-    is_child = strategy_choose(2, BUDGET_NONE, true) != 0;
+    bool is_child = strategy_choose(2, BUDGET_NONE, true) != 0;
     report_step(HERE, is_child ? "forks; this is the child" : "forks; this is the parent");
     if (is_child) {
         engine_forget_others();
