@@ -364,7 +364,6 @@ void engine_wake(const uint32_t *word, const void *pc)
 void engine_join(int awaited, const void *pc)
 {
     engine_thread *self = engine_self();
-    engine_point(true);
     if (engine.threads[awaited].state != THREAD_DONE) {
         report_step(pc, "waits for the end of thread %d", awaited);
         self->state = THREAD_JOINING;

@@ -36,6 +36,12 @@
 #define FIRST_NATIVE_ID 1000
 #define STACK_BYTES_MAX ((size_t)1 << 46)
 
+/** A point inside a call of the library, which is one step to those who use it. */
+static void library_point(void)
+{
+    engine_point(!engine.options.library_is_atomic);
+}
+
 /* ---- failures ---- */
 
 int platform_fails(void)
@@ -76,7 +82,7 @@ int64_t th_wall_clock_ns(void)
 void th_pause(void)
 {
     if (engine.running)
-        engine_point(true);
+        library_point();
 }
 
 uint32_t th_pauses_per_us(void)
@@ -95,7 +101,7 @@ void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
 {
     if (!engine.running)
         return;
-    engine_point(true);
+    library_point();
     bool sleeps = memory_peek(word, sizeof *word) == expected;
     engine_event((uintptr_t)word, sleeps ? 5 : 6);
     if (sleeps)
@@ -108,7 +114,7 @@ void th_futex_wake(const uint32_t *word)
 {
     if (!engine.running)
         return;
-    engine_point(true);
+    library_point();
     engine_wake(word, HERE);
 }
 
@@ -246,7 +252,7 @@ int th_thread_create(pthread_t *ret_thread, void *(*body)(void *), void *arg, si
         return THRUM_EINVAL;
     if (!engine.running || platform_fails())
         return THRUM_EAGAIN;
-    engine_point(true);
+    library_point();
     int number = engine.threads_made;
     if (number == MODEL_THREADS)
         engine_verdict(THRUM_CHECK_CRASH, "more than %d threads in one execution", MODEL_THREADS);
@@ -259,6 +265,7 @@ int th_thread_create(pthread_t *ret_thread, void *(*body)(void *), void *arg, si
 
 void th_thread_reap(pthread_t thread)
 {
+    library_point();
     engine_join((int)thread - 1, HERE);
 }
 
