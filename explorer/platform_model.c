@@ -85,6 +85,11 @@ void th_pause(void)
         library_point();
 }
 
+void th_yield(void)
+{
+    th_pause();
+}
+
 uint32_t th_pauses_per_us(void)
 {
     return 1;
@@ -93,6 +98,11 @@ uint32_t th_pauses_per_us(void)
 int th_has_many_cpus(void)
 {
     return 1;
+}
+
+unsigned th_cpu_count(void)
+{
+    return 2;
 }
 
 /* ---- futex ---- */
@@ -288,6 +298,10 @@ void th_thread_set_os_name(pthread_t thread, const char *name)
 {
     (void)thread;
     (void)name;
+}
+
+void th_thread_set_exact_sleep(void)
+{
 }
 
 uint32_t th_native_id(void)

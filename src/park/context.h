@@ -57,6 +57,8 @@ typedef struct th_context {
     uint32_t *inline_self;
     /** The thread layer's record of this context, or NULL. Only the context itself reads it. */
     void *thread;
+    /** The flow layer's record of what this context runs, or NULL; under that layer's lock. */
+    void *runner;
     struct th_context *next_free;
 } th_context;
 

@@ -15,7 +15,7 @@
 #define SAMPLES 5
 
 static uint32_t pauses_per_us = 16;
-static int many_cpus = 1;
+static unsigned cpu_count = 2;
 
 /** The best of a few samples: an interrupted one only looks slower. */
 __attribute__((constructor)) static void calibrate(void)
@@ -36,7 +36,7 @@ __attribute__((constructor)) static void calibrate(void)
 
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-        many_cpus = CPU_COUNT(&allowed) > 1;
+        cpu_count = (unsigned)CPU_COUNT(&allowed);
 }
 
 uint32_t th_pauses_per_us(void)
@@ -46,5 +46,15 @@ uint32_t th_pauses_per_us(void)
 
 int th_has_many_cpus(void)
 {
-    return many_cpus;
+    return cpu_count > 1;
+}
+
+unsigned th_cpu_count(void)
+{
+    return cpu_count;
+}
+
+void th_yield(void)
+{
+    sched_yield();
 }

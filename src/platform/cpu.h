@@ -28,6 +28,9 @@ static inline void th_pause(void)
 }
 #endif
 
+/** Let others run on this processor first, if there are any: the kernel decides. */
+void th_yield(void);
+
 /** How often a spin loop that would go round `rounds` times does: in a model, where nothing takes
  *  time, to look once more is as good as a hundred times. */
 #define th_spin_limit(rounds) th_limit((rounds), (rounds) < 1 ? (rounds) : 1)
@@ -37,5 +40,8 @@ uint32_t th_pauses_per_us(void);
 
 /** Whether this process may run on more than one processor; asked of the kernel once at start. */
 int th_has_many_cpus(void);
+
+/** How many processors this process may run on; asked of the kernel once at start, at least 1. */
+unsigned th_cpu_count(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,6 +94,11 @@ void th_thread_set_os_name(pthread_t thread, const char *name)
     memcpy(cut, name, bytes);
     cut[bytes] = '\0';
     pthread_setname_np(thread, cut);
+}
+
+void th_thread_set_exact_sleep(void)
+{
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 uint32_t th_native_id(void)

@@ -38,6 +38,10 @@ void th_thread_detach(pthread_t thread);
 /** Show the first 15 bytes of `name`, cut at a whole UTF-8 character, in the system's tools. */
 void th_thread_set_os_name(pthread_t thread, const char *name);
 
+/** From now on the calling thread's sleeps end when they are meant to, rather than up to 50 us
+ *  later, together with others'. Threads that it starts inherit that. */
+void th_thread_set_exact_sleep(void);
+
 /** The kernel's number of the calling thread. */
 uint32_t th_native_id(void);
 

@@ -178,6 +178,12 @@ int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *sit
     return status;
 }
 
+void th_ownable_acquire_inside(const th_ownable *lock, th_context *self)
+{
+    if (!spin(lock, self, false))
+        wait_for(lock, self, NULL, THRUM_FOREVER, false);
+}
+
 void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *site,
                           uint32_t token)
 {

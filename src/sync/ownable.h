@@ -62,6 +62,9 @@ bool th_ownable_try(const th_ownable *lock, const th_context *self);
 int th_ownable_acquire(const th_ownable *lock, th_context *self, const char *site,
                        thrum_time deadline);
 
+/** Take the lock however long it takes, and without stopping an abandoned thread. */
+void th_ownable_acquire_inside(const th_ownable *lock, th_context *self);
+
 /** Take the lock again after a condition's wait that ended with `token`. */
 void th_ownable_reacquire(const th_ownable *lock, th_context *self, const char *site,
                           uint32_t token);

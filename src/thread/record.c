@@ -5,8 +5,9 @@
  *  Purpose     The memory of a thread: its names, and the word that says how far it has come.
  *  State       See the cards in the header. One counter numbers the threads without a name.
  *  Protocol    A name is never freed before its record, so a reader needs no lock: the pointer it
- *              reads stays good. The end is announced like any wake-up: waiters are taken under the
- *              bucket lock, the word changes, they are let go.
+ *              reads stays good. A name that comes again is not stored again, so a thread that
+ *              changes between a few names does not grow. The end is announced like any wake-up:
+ *              waiters are taken under the bucket lock, the word changes, they are let go.
  *  Invariants  FINISHED is the last thing that joiners wait for, and final.
  *  Rejected    An event for the end: a join must tell deadlock reports whom it waits for, and an
  *              event has no owner. */
@@ -36,6 +37,18 @@ void th_record_push_name(thrum_thread *thread, th_name *name)
     name->previous = thread->later_names;
     thread->later_names = name;
     th_store_rel(&thread->name, name->text); /* pairs: thrum_thread_name */
+}
+
+bool th_record_reuse_name(thrum_thread *thread, const char *text)
+{
+    const char *had = thread->first_name;
+    th_name *later = thread->later_names;
+    for (; later != NULL && strcmp(had, text) != 0; later = later->previous)
+        had = later->text;
+    bool found = strcmp(had, text) == 0;
+    if (found)
+        th_store_rel(&thread->name, had); /* pairs: thrum_thread_name */
+    return found;
 }
 
 /** Name a record nobody else knows yet; false: no memory. */

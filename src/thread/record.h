@@ -50,9 +50,11 @@ struct thrum_thread {
      *  that failed. */
     uint32_t owner;
     uint32_t native_id; /**< Card: 0, then for ever the kernel's number; by the thread itself */
-    uint32_t daemon;    /**< Card: 0 or 1; under the registry's lock, while NEW; read anywhere */
-    const char *name;   /**< Card: the present name; under the registry's lock, read anywhere */
-    thrum_event met;    /**< set once native_id is known */
+    /** Card: 0 or 1; under the registry's lock: while NEW, or by th_registry_turn_daemon. Read
+     *  anywhere. */
+    uint32_t daemon;
+    const char *name; /**< Card: the present name; under the registry's lock, read anywhere */
+    thrum_event met;  /**< set once native_id is known */
     thrum_target target;
     void *arg;
     size_t stack_bytes;
@@ -72,6 +74,7 @@ struct thrum_thread {
     bool is_held_for_collection;          /**< one of the references is thrum_shutdown's */
 
     bool is_static; /**< never freed; constant */
+    bool is_hidden; /**< the library's own: not enumerated, not counted; constant once started */
     char first_name[TH_FIRST_NAME_BYTES];
 };
 
@@ -87,6 +90,10 @@ th_name *th_name_new(const char *text);
 
 /** Give the thread that name. Call under the registry's lock. */
 void th_record_push_name(thrum_thread *thread, th_name *name);
+
+/** Give the thread a name that it has had, if it has had this one; false: it has not. Call under
+ *  the registry's lock. */
+bool th_record_reuse_name(thrum_thread *thread, const char *text);
 
 /** Finished: all joiners wake. The caller's reference keeps the record. */
 void th_record_announce_end(thrum_thread *thread);

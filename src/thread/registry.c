@@ -33,13 +33,11 @@
 #define MAIN_NAME "MainThread"
 #define DUMMY_PREFIX "Dummy"
 
-static thrum_thread main_record = {
-    .state = TH_RUNNING,
-    .kind = TH_KIND_MAIN,
-    .list = TH_IN_LIVING,
-    .is_static = true,
-    .name = MAIN_NAME,
-};
+static thrum_thread main_record = {.state = TH_RUNNING,
+                                   .kind = TH_KIND_MAIN,
+                                   .list = TH_IN_LIVING,
+                                   .is_static = true,
+                                   .name = MAIN_NAME};
 
 /** What foreign threads are told they are when there is no memory; in no list. */
 static thrum_thread shared_dummy = {
@@ -77,7 +75,7 @@ static void link_last(thrum_thread *thread, int list)
     else
         of->first = thread;
     of->last = thread;
-    th_threads.living_count += list == TH_IN_LIVING;
+    th_threads.living_count += list == TH_IN_LIVING && !thread->is_hidden;
 }
 
 static void unlink_thread(thrum_thread *thread)
@@ -93,7 +91,7 @@ static void unlink_thread(thrum_thread *thread)
         thread->next->previous = thread->previous;
     else
         of->last = thread->previous;
-    th_threads.living_count -= thread->list == TH_IN_LIVING;
+    th_threads.living_count -= thread->list == TH_IN_LIVING && !thread->is_hidden;
     thread->list = TH_IN_NO_LIST;
 }
 
@@ -421,6 +419,36 @@ void th_registry_leave_shutdown(thrum_thread *thread)
     th_rawlock_release(&th_threads.lock);
 }
 
+bool th_registry_hold_end(void)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    /* relaxed: the phase changes under this lock */
+    bool in_time = th_load_rlx(&th_threads.phase) != TH_PHASE_ENDED;
+    th_threads.awaited += in_time;
+    th_rawlock_release(&th_threads.lock);
+    return in_time;
+}
+
+void th_registry_let_end(void)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool last_awaited = --th_threads.awaited == 0;
+    th_rawlock_release(&th_threads.lock);
+    if (last_awaited)
+        thrum_event_set(&th_threads.nobody_awaited);
+}
+
+void th_registry_turn_daemon(thrum_thread *thread, bool daemon)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    th_store_rlx(&thread->daemon, daemon); /* relaxed: the end looks under the lock */
+    bool last_awaited = await_no_more(thread) && daemon;
+    await(thread);
+    th_rawlock_release(&th_threads.lock);
+    if (last_awaited)
+        thrum_event_set(&th_threads.nobody_awaited);
+}
+
 static bool somebody_is_awaited(void)
 {
     th_rawlock_acquire(&th_threads.lock);
@@ -447,6 +475,8 @@ static size_t store_living(thrum_thread **buffer, size_t capacity)
     size_t count = th_threads.living_count;
     thrum_thread *thread = th_threads.living.first;
     for (; buffer != NULL && stored < capacity && thread != NULL; thread = thread->next) {
+        if (thread->is_hidden)
+            continue;
         refer(thread);
         buffer[stored++] = thread;
     }
@@ -553,7 +583,8 @@ void th_registry_forget_others(void)
     forget_all_but(self, &th_threads.living);
     forget_all_but(self, &th_threads.ended);
     promote(self);
-    self->is_awaited = false;
+    th_threads.living_count = 1; /* also if the caller was hidden until now */
+    self->is_hidden = self->is_awaited = false;
     self->os_thread = th_thread_self();
     self->has_os_thread = true;
     /* relaxed: no other thread exists; the ident stays */

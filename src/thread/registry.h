@@ -26,7 +26,8 @@ typedef struct th_registry {
     th_thread_list living; /**< in order of birth */
     th_thread_list ended;  /**< whose OS threads nobody has collected */
     size_t living_count;
-    size_t awaited;             /**< started, not daemons, alive, not inside thrum_shutdown */
+    /** started, not daemons, alive, not inside thrum_shutdown; and holds (th_registry_hold_end) */
+    size_t awaited;
     thrum_event nobody_awaited; /**< set after `awaited` became 0; cleared by who waits for it */
     thrum_thread *main;         /**< the main thread's record; changes in forked children only */
     uint32_t phase;
@@ -67,6 +68,13 @@ void th_registry_collect_all(void);
 /** Step in and out of thrum_shutdown, during which nobody awaits the thread; NULL does nothing. */
 void th_registry_enter_shutdown(thrum_thread *thread);
 void th_registry_leave_shutdown(thrum_thread *thread);
+/** Have the end of the program await one thing more, which is not a thread, until it is let go.
+ *  False: the program has ended already. */
+bool th_registry_hold_end(void);
+void th_registry_let_end(void);
+/** Make the calling thread, one that thrum_thread_start made, a daemon or not from now on: what it
+ *  runs for others is awaited or not. */
+void th_registry_turn_daemon(thrum_thread *thread, bool daemon);
 /** Wait until nobody is awaited. */
 void th_registry_await_all(void);
 

@@ -7,7 +7,8 @@
  *  State       The phase (card in thread/registry.h) and a stack of callbacks, under the registry's
  *              lock; and whether the exit handler is registered.
  *  Protocol    The first caller runs the callbacks, last registered first, also those that they
- *              register; from then on none can be. The main thread counts as ended. Then it waits
+ *              register; from then on none can be. The main thread counts as ended, and the flow
+ *              layer is told to finish its work and take no more. Then it waits
  *              until nobody is awaited, in a loop, since threads may start threads; in the same
  *              section that finds nobody, the phase becomes ENDED, no thread can start, and all
  *              daemons are told to stop. A daemon that is not bound yet looks at the phase when it
@@ -49,6 +50,8 @@ static at_shutdown *callbacks;
 
 /** Card: 1 once the exit handler is registered; 0 again in a forked child that may have lost it. */
 static uint32_t is_armed;
+
+void (*th_shutdown_finish_work)(void);
 
 /** Set when the first thrum_shutdown has done its work. */
 static thrum_event has_ended;
@@ -194,6 +197,8 @@ static int shut_down(bool at_exit)
     if (role == FIRST) {
         run_callbacks();
         th_record_announce_end(th_threads.main);
+        if (th_shutdown_finish_work != NULL)
+            th_shutdown_finish_work();
     }
     if (at_exit && self != NULL)
         th_record_announce_end(self);

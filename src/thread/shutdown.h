@@ -13,6 +13,11 @@
  *  the threads may use. Returns 0 or THRUM_ENOMEM. */
 int th_shutdown_arm(void);
 
+/** Called by the first thrum_shutdown once no callback is left, before threads are awaited: who
+ *  takes work for threads takes no more, and has its threads end when they have done what there is.
+ *  Set by the flow layer. */
+extern void (*th_shutdown_finish_work)(void);
+
 /** Whether the program's use of threads has ended without waiting for `thread`, which has just been
  *  bound and then must not go on. */
 bool th_shutdown_abandons(const thrum_thread *thread);

@@ -181,7 +181,7 @@ static thrum_thread_options options_of(const thrum_thread_options *given)
     return options;
 }
 
-static bool daemon_of(enum thrum_daemon wanted)
+bool th_thread_is_daemon_wanted(enum thrum_daemon wanted)
 {
     if (wanted == THRUM_DAEMON || wanted == THRUM_NOT_DAEMON)
         return wanted == THRUM_DAEMON;
@@ -199,7 +199,7 @@ thrum_thread *thrum_thread_new_with(thrum_target target, void *arg,
         return NULL;
     thread->target = target;
     thread->arg = arg;
-    thread->daemon = daemon_of(options.daemon);
+    thread->daemon = th_thread_is_daemon_wanted(options.daemon);
     thread->stack_bytes = options.stack_bytes;
     if (thread->stack_bytes == 0) /* relaxed: a number */
         thread->stack_bytes = th_load_rlx(&default_stack_bytes);
@@ -293,6 +293,21 @@ const char *thrum_thread_name(const thrum_thread *thread)
     return thread != NULL ? th_load_acq(&thread->name) : NULL; /* pairs: th_record_push_name */
 }
 
+/** Rename to `later`, or, where that is NULL, to a name that the thread has had; false: it has
+ *  not. */
+static bool change_name(thrum_thread *thread, const char *name, th_name *later)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool changes = later != NULL || th_record_reuse_name(thread, name);
+    if (later != NULL)
+        th_record_push_name(thread, later);
+    /* the lock keeps the thread from leaving; one that has not met yet will set its name itself */
+    if (changes && thread->list == TH_IN_LIVING && thread->has_os_thread)
+        th_thread_set_os_name(thread->os_thread, name);
+    th_rawlock_release(&th_threads.lock);
+    return changes;
+}
+
 int thrum_thread_set_name(thrum_thread *thread, const char *name)
 {
     if (thread == NULL || name == NULL)
@@ -300,21 +315,18 @@ int thrum_thread_set_name(thrum_thread *thread, const char *name)
     th_self(); /* an abandoned thread stops here */
     if (strcmp(thrum_thread_name(thread), name) == 0)
         return 0;
+    if (change_name(thread, name, NULL))
+        return 0;
     th_name *later = th_name_new(name);
     if (later == NULL)
         return THRUM_ENOMEM;
-    th_rawlock_acquire(&th_threads.lock);
-    th_record_push_name(thread, later);
-    /* the lock keeps the thread from leaving; one that has not met yet will set its name itself */
-    if (thread->list == TH_IN_LIVING && thread->has_os_thread)
-        th_thread_set_os_name(thread->os_thread, name);
-    th_rawlock_release(&th_threads.lock);
+    change_name(thread, name, later);
     return 0;
 }
 
 bool thrum_thread_is_daemon(const thrum_thread *thread)
 {
-    /* relaxed: it does not change once a thread runs */
+    /* relaxed: a word; only the thread itself changes it once it runs */
     return thread != NULL && th_load_rlx(&thread->daemon) != 0;
 }
 

@@ -9,6 +9,9 @@
 /** What the process's constructor calls before main. */
 void th_thread_open(void);
 
+/** What `wanted` comes to for what the calling thread makes. */
+bool th_thread_is_daemon_wanted(enum thrum_daemon wanted);
+
 /** The column of fork, this layer's part. In the child the forking thread is the main thread, all
  *  others have ended, and locks are free. */
 void th_thread_before_fork(void);

@@ -23,3 +23,9 @@ TEST(cpu, many_processors_are_more_than_one_that_this_process_may_use)
     CHECK_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
     CHECK_EQ(th_has_many_cpus() != 0, CPU_COUNT(&allowed) > 1);
 }
+
+TEST(cpu, yield_comes_back)
+{
+    for (int i = 0; i < 1000; i++)
+        th_yield();
+}

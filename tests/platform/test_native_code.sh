@@ -24,7 +24,7 @@ cp -R "$root/src" "$root/include" "$work/shims"
 cp -R "$root/src" "$root/include" "$work/bare"
 find "$work/bare/src" -name '*.[ch]' -exec sed -i -E \
     -e 's/\(th_point\(\), (__atomic.*)\)$/\1/' -e 's/^( +)\(th_point\(\), /\1(/' \
-    -e 's/th_limit\(([0-9]+), [0-9]+\)/\1/' -e 's/th_spin_limit\((SPINS|SPIN_ROUNDS|pauses|budget)\)/\1/' \
+    -e 's/th_limit\(([0-9]+U?), [0-9]+U?\)/\1/' -e 's/th_spin_limit\(([A-Z_]+|pauses|budget|th_pauses_per_us\(\))\)/\1/' \
     -e 's/if \(th_fault\(TH_FAULT_FUTEX\) \|\| th_chaos_cuts_wait\(&deadline\)\)/if (0)/' \
     -e 's/if \(th_fault\([A-Z_]+\)\)/if (0)/' -e 's/th_fault\([A-Z_]+\) \? NULL : //' \
     -e 's/^( +)th_chaos_after_create\(\);/\1/' {} +
