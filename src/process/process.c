@@ -12,6 +12,7 @@
  *  Invariants  A layer's locks are taken before those of the layers below, here as everywhere else.
  *  Rejected    One handler per layer: the order of handlers is the order of constructors, which the
  *              linker decides. */
+#include "flow/flow.h"
 #include "observe/observe.h"
 #include "park/fork.h"
 #include "platform/panic.h"
@@ -21,6 +22,7 @@
 static void before_fork(void)
 {
     th_observe_before_fork();
+    th_flow_before_fork();
     th_thread_before_fork();
     th_park_before_fork();
 }
@@ -29,6 +31,7 @@ static void after_fork_parent(void)
 {
     th_park_after_fork_parent();
     th_thread_after_fork_parent();
+    th_flow_after_fork_parent();
     th_observe_after_fork_parent();
 }
 
@@ -36,12 +39,14 @@ static void after_fork_child(void)
 {
     th_park_after_fork_child();
     th_thread_after_fork_child();
+    th_flow_after_fork_child();
     th_observe_after_fork_child();
 }
 
 __attribute__((constructor)) static void open_process(void)
 {
     th_thread_open();
+    th_flow_open();
     if (th_at_fork(before_fork, after_fork_parent, after_fork_child) != 0)
         th_panic("no memory to be told of forks");
 }

@@ -67,6 +67,7 @@ void uses(void)
 USES
 for cc in $(compilers gcc clang); do
     check "$cc" c c11 "$work/uses.c" -Dnullptr_or_null=NULL
+    check "$cc" c c11 tests/headers/contract.c
 done
 for cxx in $(compilers g++ clang++); do # designated initialisers are C++20, an extension before
     check "$cxx" c++ c++20 "$work/uses.c" "-Dnullptr_or_null=nullptr"
