@@ -5,6 +5,7 @@
 #include "model_kit.h"
 #include "platform/memory.h"
 #include "thrum/condition.h"
+#include "thrum/semaphore.h"
 
 #define MOST 4
 
@@ -495,3 +496,34 @@ MODEL(condition, freed_two, .what = "the last of two waiters frees it and its lo
       .setup = make_object_of_two,
       .threads = {close_object, wait_and_free_by_count, wait_and_free_by_count}, .preemptions = 2,
       .long_preemptions = 3)
+
+/* ---- notified without the lock, and freed by who was ---- */
+
+static thrum_lock gate_lock;
+static thrum_semaphore is_waiting;
+static thrum_condition *alone;
+
+static void make_condition(void)
+{
+    alone = th_alloc(sizeof *alone);
+}
+
+static void wait_once_and_free(void)
+{
+    thrum_lock_acquire(&gate_lock);
+    model_assert(thrum_semaphore_release(&is_waiting, 1) == 0);
+    model_assert(thrum_condition_wait(alone, &gate_lock) == 0);
+    thrum_lock_release(&gate_lock);
+    th_free(alone);
+}
+
+static void notify_without_the_lock(void)
+{
+    model_assert(thrum_semaphore_acquire(&is_waiting) == 0);
+    thrum_lock_acquire(&gate_lock); /* now it waits */
+    thrum_lock_release(&gate_lock);
+    thrum_condition_notify_all(alone);
+}
+
+MODEL(condition, freed_unlocked, .what = "notified without the lock, the waiter frees it",
+      .setup = make_condition, .threads = {notify_without_the_lock, wait_once_and_free})

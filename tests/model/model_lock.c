@@ -228,6 +228,26 @@ static void hold_checked_and_come_again(void)
 MODEL(lock, checked_queue, .what = "a checked release while one of two who queue is on its way",
       .threads = {hold_checked_and_come_again, pass, pass}, .finish = five_visits, .preemptions = 1,
       .long_preemptions = 2)
+static void take(void)
+{
+    thrum_lock_acquire(&lock);
+    thrum_lock_release(&lock);
+}
+
+static void take_until(void)
+{
+    if (thrum_lock_acquire_until(&lock, kit_soon()) == 0)
+        thrum_lock_release(&lock);
+}
+
+static void take_twice(void)
+{
+    take();
+    take();
+}
+
+MODEL(lock, until_overtaken, .what = "the same, overtaken as it takes the lock after all",
+      .threads = {take_twice, take_until, take}, .finish = is_free, .ticks = 1)
 MODEL(lock, until_woken, .what = "a deadline passes in one who was woken and overtaken",
       .threads = {hold_and_come_again, pass_until, pass}, .finish = is_free, .ticks = 1,
       .preemptions = 1, .long_preemptions = 2)
