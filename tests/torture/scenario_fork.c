@@ -200,4 +200,5 @@ const scenario scenario_fork_malloc = {
     .check = fork_check,
     .least = 2,
     .forks = true,
+    .allocates = true,
 };

@@ -94,6 +94,8 @@ const scenario scenario_item_lost = {
     .hidden = true,
 };
 
+/* One a line. */
+/* clang-format off */
 const scenario *const scenarios[] = {
     &scenario_lock,
     &scenario_rlock,
@@ -108,6 +110,9 @@ const scenario *const scenarios[] = {
     &scenario_fork,
     &scenario_lifetime,
     &scenario_log,
+    &scenario_queue,
+    &scenario_executor,
+    &scenario_timer,
     &scenario_thousands,
     &scenario_mixed,
     &scenario_fork_malloc,
@@ -115,3 +120,4 @@ const scenario *const scenarios[] = {
     &scenario_item_lost,
     NULL,
 };
+/* clang-format on */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "thrum.h"
+#include "thrum/queue.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -96,6 +97,7 @@ typedef struct scenario {
     void (*check)(void);
     unsigned least, most; /**< workers; 0 for no limit above */
     bool forks;           /**< left out under ThreadSanitizer, and not `in_mixed` */
+    bool allocates;       /**< with `forks`: left out under AddressSanitizer, too */
     bool hidden;          /**< a specimen of what must be found: not part of "all" */
     bool mixed;           /**< all others with `in_mixed` at once */
     bool in_mixed;
@@ -107,7 +109,8 @@ extern const scenario *const scenarios[];
 extern const scenario scenario_lock, scenario_rlock, scenario_once, scenario_condition,
     scenario_semaphore, scenario_bounded, scenario_event, scenario_barrier, scenario_thread,
     scenario_local, scenario_thousands, scenario_fork, scenario_lifetime, scenario_log,
-    scenario_fork_malloc, scenario_stuck, scenario_item_lost, scenario_listener;
+    scenario_fork_malloc, scenario_queue, scenario_executor, scenario_timer, scenario_stuck,
+    scenario_item_lost, scenario_listener;
 
 /** A worker: a thread of thrum's that repeats the step of a scenario. */
 struct worker {
