@@ -3,9 +3,8 @@
  *  hash_tree: hash every file of a directory tree with several threads, print what `sha256sum -c`
  *  accepts.
  *
- *      main walks the tree and puts each file into a bounded buffer; the workers get files from it,
- *      read and hash them (SHA-256 of OpenSSL); whoever completes the oldest file that is not yet
- *      printed prints it and what follows it, so the lines come in the order of the walk. */
+ *      A map over the walk: an executor's workers read and hash the files (SHA-256 of OpenSSL);
+ *      main walks on, at most AHEAD files ahead, and prints the lines in the order of the walk. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -23,39 +22,35 @@
 #include <unistd.h>
 
 enum {
-    BUFFER_PLACES = 256,   /**< files between the walk and the workers */
+    AHEAD = 1024,          /**< files between the walk and the printing */
     BLOCK_BYTES = 1 << 17, /**< read at once */
-    STACK_BYTES = 1 << 18,
     DIGEST_BYTES = 32,
     THREADS_MAX = 1024,
     BAR_WIDTH = 30,
     EXIT_TROUBLE = 2, /**< nothing useful could be done; EXIT_FAILURE: some files are missing */
 };
 
+/** One pass over the tree. */
+struct pass {
+    bool quiet;                /**< print neither lines nor complaints */
+    FTS *tree;                 /**< the walk */
+    struct file *first, *last; /**< not yet printed, in the order of the walk; only main's */
+    bool is_broken;            /**< no memory, or stdout cannot be written: give up */
+
+    thrum_lock lock;       /**< guards what follows */
+    uint64_t files, bytes; /**< hashed so far */
+    double work_seconds;   /**< processor time of all hashing */
+    bool has_failed;       /**< something could not be read */
+};
+
 /** A file, from the walk to the printing. */
 struct file {
+    struct pass *pass;
     struct file *next; /**< in the order of the walk */
     bool is_done;
     bool is_hashed; /**< false: it could not be read, and has been complained of */
     unsigned char digest[DIGEST_BYTES];
     char path[];
-};
-
-/** One pass over the tree. */
-struct pass {
-    bool quiet;       /**< print neither lines nor complaints */
-    unsigned threads; /**< how many hash */
-
-    thrum_lock lock; /**< guards what follows */
-    thrum_condition not_empty, not_full;
-    struct file *places[BUFFER_PLACES];
-    unsigned put, got;
-    bool is_walked;            /**< no more files will be put */
-    struct file *first, *last; /**< not yet printed, in the order of the walk */
-    uint64_t files, bytes;     /**< hashed so far */
-    double work_seconds;       /**< processor time of all workers */
-    bool has_failed;           /**< something could not be read */
-    bool is_broken;            /**< no memory, or stdout cannot be written: give up */
 };
 
 /** Work for a progress bar to be measured against; 0 while no bar is shown. */
@@ -118,24 +113,19 @@ static void draw_bar(uint64_t files, uint64_t bytes, double seconds)
 
 struct progress {
     struct pass *pass;
-    thrum_event is_over;
+    thrum_time start;
 };
 
-/** Redraw the bar ten times a second until the pass is over. */
+/** Redraw the bar; a timer calls it again and again. */
 static void *show_progress(void *arg)
 {
     struct progress *progress = arg;
-    thrum_time start = thrum_now();
-    while (thrum_event_wait_until(&progress->is_over, thrum_after(0.1)) == THRUM_ETIMEDOUT) {
-        uint64_t files = 0, bytes = 0;
-        thrum_with (&progress->pass->lock) {
-            files = progress->pass->files;
-            bytes = progress->pass->bytes;
-        }
-        draw_bar(files, bytes, seconds_since(start));
+    uint64_t files = 0, bytes = 0;
+    thrum_with (&progress->pass->lock) {
+        files = progress->pass->files;
+        bytes = progress->pass->bytes;
     }
-    thrum_with (&terminal)
-        clear_bar();
+    draw_bar(files, bytes, seconds_since(progress->start));
     return NULL;
 }
 
@@ -166,54 +156,34 @@ static void print_file(const struct file *file)
     putchar('\n');
 }
 
-/** With the lock held: let the producer and all consumers come to an end. */
-static void give_up(struct pass *pass)
-{
-    pass->is_broken = true;
-    thrum_condition_notify_all(&pass->not_full);
-    thrum_condition_notify_all(&pass->not_empty);
-}
+/* ---- hashing ---- */
 
-/** With the lock held: print what is complete, oldest first, and forget it. */
-static void print_complete(struct pass *pass)
-{
-    while (pass->first != NULL && pass->first->is_done) {
-        struct file *file = pass->first;
-        pass->first = file->next;
-        if (pass->first == NULL)
-            pass->last = NULL;
-        if (file->is_hashed && !pass->quiet)
-            print_file(file);
-        free(file);
-    }
-    if (ferror(stdout) != 0)
-        give_up(pass);
-}
-
-/* ---- consumers ---- */
-
-struct worker {
-    struct pass *pass;
-    thrum_thread *thread; /**< NULL: not started */
+/** What a thread needs to hash, made at its first file. */
+struct tools {
     EVP_MD_CTX *context;
-    unsigned char *block; /**< of BLOCK_BYTES */
+    unsigned char block[BLOCK_BYTES];
 };
 
-/** Get all the memory a worker will ever need; false: there is none. */
-static bool worker_prepare(struct worker *worker, struct pass *pass)
+static void free_tools(void *arg)
 {
-    *worker =
-        (struct worker){.pass = pass, .context = EVP_MD_CTX_new(), .block = malloc(BLOCK_BYTES)};
-    return worker->block != NULL && worker->context != NULL &&
-           EVP_DigestInit_ex(worker->context, EVP_sha256(), NULL) == 1;
+    struct tools *tools = arg;
+    EVP_MD_CTX_free(tools->context);
+    free(tools);
 }
 
-static void worker_release(struct worker *worker)
+static void *new_tools(void)
 {
-    EVP_MD_CTX_free(worker->context);
-    free(worker->block);
-    thrum_thread_free(worker->thread);
+    struct tools *tools = malloc(sizeof *tools);
+    if (tools == NULL)
+        return NULL;
+    tools->context = EVP_MD_CTX_new();
+    if (tools->context != NULL && EVP_DigestInit_ex(tools->context, EVP_sha256(), NULL) == 1)
+        return tools;
+    free_tools(tools);
+    return NULL;
 }
+
+static thrum_local tools_of_thread = THRUM_LOCAL(new_tools, free_tools);
 
 /** Open a file that the walk has found; -1 with a complaint if that fails or it is gone. */
 static int open_file(struct pass *pass, const char *path)
@@ -232,57 +202,26 @@ static int open_file(struct pass *pass, const char *path)
 }
 
 /** Hash what can be read from the descriptor; false with a complaint if it cannot. */
-static bool hash_descriptor(const struct worker *worker, struct file *file, int descriptor)
+static bool hash_descriptor(struct tools *tools, struct file *file, int descriptor)
 {
-    struct pass *pass = worker->pass;
-    EVP_MD_CTX *context = worker->context;
-    bool is_right = EVP_DigestInit_ex(context, NULL, NULL) == 1; /* again, the same digest */
+    struct pass *pass = file->pass;
+    bool is_right = EVP_DigestInit_ex(tools->context, NULL, NULL) == 1; /* the same digest */
     ssize_t bytes = 0;
-    while (is_right && (bytes = read(descriptor, worker->block, BLOCK_BYTES)) != 0) {
+    while (is_right && (bytes = read(descriptor, tools->block, BLOCK_BYTES)) != 0) {
         if (bytes < 0 && errno == EINTR)
             continue;
         if (bytes < 0) {
             complain(pass, true, "%s: %s", file->path, strerror(errno));
             return false;
         }
-        is_right = EVP_DigestUpdate(context, worker->block, (size_t)bytes) == 1;
+        is_right = EVP_DigestUpdate(tools->context, tools->block, (size_t)bytes) == 1;
         thrum_with (&pass->lock)
             pass->bytes += (size_t)bytes;
     }
-    if (is_right && EVP_DigestFinal_ex(context, file->digest, NULL) == 1)
+    if (is_right && EVP_DigestFinal_ex(tools->context, file->digest, NULL) == 1)
         return true;
     complain(pass, true, "%s: the hash could not be computed", file->path);
     return false;
-}
-
-static void hash_file(const struct worker *worker, struct file *file)
-{
-    struct pass *pass = worker->pass;
-    bool is_hashed = false;
-    int descriptor = open_file(pass, file->path);
-    if (descriptor >= 0) {
-        is_hashed = hash_descriptor(worker, file, descriptor);
-        close(descriptor);
-    }
-    thrum_with (&pass->lock) {
-        file->is_done = true;
-        file->is_hashed = is_hashed;
-        pass->files += is_hashed;
-        print_complete(pass);
-    }
-}
-
-/** Wait for a file; NULL when there will be no more. */
-static struct file *get_file(struct pass *pass)
-{
-    THRUM_HOLD(&pass->lock);
-    while (pass->put == pass->got && !pass->is_walked)
-        thrum_condition_wait(&pass->not_empty, &pass->lock);
-    if (pass->put == pass->got || pass->is_broken)
-        return NULL;
-    struct file *file = pass->places[pass->got++ % BUFFER_PLACES];
-    thrum_condition_notify(&pass->not_full, 1);
-    return file;
 }
 
 static double processor_seconds_of_this_thread(void)
@@ -292,45 +231,46 @@ static double processor_seconds_of_this_thread(void)
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-/** A consumer: hash files until there are no more. */
-static void *hash_files(void *arg)
+/** The task: hash one file. What cannot be read fails itself, not the map. A thread without memory
+ *  for tools leaves the file to main, which has some. */
+static void *hash_file(void *arg)
 {
-    const struct worker *worker = arg;
+    struct file *file = arg;
+    struct pass *pass = file->pass;
+    struct tools *tools = thrum_local_get(&tools_of_thread);
+    if (tools == NULL)
+        return file;
     double before = processor_seconds_of_this_thread();
-    for (struct file *file; (file = get_file(worker->pass)) != NULL;)
-        hash_file(worker, file);
-    thrum_with (&worker->pass->lock)
-        worker->pass->work_seconds += processor_seconds_of_this_thread() - before;
-    return NULL;
+    int descriptor = open_file(pass, file->path);
+    if (descriptor >= 0) {
+        file->is_hashed = hash_descriptor(tools, file, descriptor);
+        close(descriptor);
+    }
+    thrum_with (&pass->lock) {
+        pass->files += file->is_hashed;
+        pass->work_seconds += processor_seconds_of_this_thread() - before;
+    }
+    file->is_done = true;
+    return file;
 }
 
-/* ---- the producer ---- */
+/* ---- the walk ---- */
 
-/** Put a file into the buffer; waits while it is full. False: give up. */
-static bool put_file(struct pass *pass, const char *path)
+/** Note a file to be hashed and printed; NULL: no memory. */
+static struct file *new_file(struct pass *pass, const char *path)
 {
     size_t bytes = strlen(path) + 1;
     struct file *file = malloc(sizeof *file + bytes);
-    if (file != NULL) {
-        *file = (struct file){.next = NULL};
-        memcpy(file->path, path, bytes);
-    }
-    THRUM_HOLD(&pass->lock);
-    while (pass->put - pass->got == BUFFER_PLACES && !pass->is_broken)
-        thrum_condition_wait(&pass->not_full, &pass->lock);
-    if (file == NULL || pass->is_broken) {
-        give_up(pass);
-        free(file);
-        return false;
-    }
+    if (file == NULL)
+        return NULL;
+    *file = (struct file){.pass = pass};
+    memcpy(file->path, path, bytes);
     if (pass->last != NULL)
         pass->last->next = file;
     else
         pass->first = file;
     pass->last = file;
-    pass->places[pass->put++ % BUFFER_PLACES] = file;
-    thrum_condition_notify(&pass->not_empty, 1);
-    return true;
+    return file;
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -356,18 +296,17 @@ static const char *kind_of(mode_t mode)
     return S_ISFIFO(mode) ? "a fifo" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-/** Walk the tree and put its regular files. Links are not followed. `alone`, if any, hashes each
- *  file at once: it is there when no thread could be started. */
-static void walk(struct pass *pass, char *root, const struct worker *alone)
+/** The map's iterator: walk on to the next regular file. Links are not followed. */
+static bool next_file(void *state, void **ret_file)
 {
-    FTS *tree = open_tree(root);
-    bool goes_on = tree != NULL;
-    for (FTSENT *entry; goes_on && (entry = next_entry(tree)) != NULL;) {
+    struct pass *pass = state;
+    struct file *file = NULL;
+    FTSENT *entry;
+    while (file == NULL && !pass->is_broken && (entry = next_entry(pass->tree)) != NULL) {
         switch (entry->fts_info) {
         case FTS_F:
-            goes_on = put_file(pass, entry->fts_path);
-            if (goes_on && alone != NULL)
-                hash_file(alone, get_file(pass));
+            file = new_file(pass, entry->fts_path);
+            pass->is_broken = file == NULL;
             break;
         case FTS_DEFAULT:
             complain(pass, false, "%s: skipped, it is %s", entry->fts_path,
@@ -381,14 +320,10 @@ static void walk(struct pass *pass, char *root, const struct worker *alone)
         default: break; /* directories, before and after; links */
         }
     }
-    if (goes_on ? errno != 0 : tree == NULL)
-        complain(pass, true, "%s: the walk ended early: %s", root, strerror(errno));
-    if (tree != NULL)
-        fts_close(tree);
-    thrum_with (&pass->lock) {
-        pass->is_walked = true;
-        thrum_condition_notify_all(&pass->not_empty);
-    }
+    if (file == NULL && !pass->is_broken && errno != 0)
+        complain(pass, true, "the walk ended early: %s", strerror(errno));
+    *ret_file = file;
+    return file != NULL;
 }
 
 /** How many bytes there are to hash, for the progress bar. */
@@ -407,82 +342,93 @@ static uint64_t size_of_tree(char *root)
 
 /* ---- a pass ---- */
 
-/** Start up to `count` workers; returns how many run. Fewer will do. */
-static unsigned start_workers(struct pass *pass, struct worker *workers, unsigned count)
+/** Print the oldest file, which is main's turn to hash if nobody has, and forget it. */
+static void print_first(struct pass *pass)
 {
-    unsigned started = 0;
-    while (started < count) {
-        struct worker *worker = &workers[started];
-        if (worker_prepare(worker, pass))
-            worker->thread =
-                thrum_spawn(hash_files, worker, .name = "hasher", .stack_bytes = STACK_BYTES);
-        if (worker->thread == NULL) {
-            complain(pass, false, "only %u of %u threads could be started", started, count);
-            worker_release(worker);
-            break;
-        }
-        started++;
-    }
-    return started;
+    struct file *file = pass->first;
+    if (!file->is_done)
+        hash_file(file);
+    pass->first = file->next;
+    if (pass->first == NULL)
+        pass->last = NULL;
+    if (file->is_hashed && !pass->quiet)
+        print_file(file);
+    free(file);
+    pass->is_broken = pass->is_broken || ferror(stdout) != 0;
 }
 
-static void join_workers(struct worker *workers, unsigned count)
+/** Hash the files of the walk by a map; false if it came to an end before the walk. */
+static bool hash_by_map(struct pass *pass, unsigned threads)
 {
-    for (unsigned i = 0; i < count; i++) {
-        thrum_thread_join(workers[i].thread);
-        worker_release(&workers[i]);
+    THRUM_EXECUTOR(executor, .max_workers = threads, .thread_name_prefix = "hasher");
+    thrum_map *map = thrum_map_new(executor, hash_file, next_file, pass, .buffersize = AHEAD);
+    int status = map == NULL ? THRUM_ENOMEM : 0;
+    while (status == 0 && !pass->is_broken) {
+        status = thrum_map_next(map, NULL);
+        if (status == 0)
+            print_first(pass);
     }
+    thrum_map_free(map);
+    return status == THRUM_EEMPTY;
+}
+
+/** Hash what the map has left by this thread: there were no threads to be had. */
+static void hash_alone(struct pass *pass)
+{
+    void *file;
+    while (!pass->is_broken && (pass->first != NULL || next_file(pass, &file)))
+        print_first(pass);
 }
 
 /** Hash the tree with `threads` workers; returns how many seconds it took. */
-static double run_pass(struct pass *pass, char *root, struct worker *workers, unsigned threads)
+static double run_pass(struct pass *pass, char *root, unsigned threads)
 {
-    struct progress progress = {.pass = pass};
-    struct worker alone = {.pass = pass};
-    thrum_thread *bar = NULL;
+    struct progress progress = {.pass = pass, .start = thrum_now()};
+    thrum_timer *bar = NULL;
     if (bytes_expected > 0 && !pass->quiet)
-        bar = thrum_spawn(show_progress, &progress, .name = "progress");
-    thrum_time start = thrum_now();
-    unsigned started = start_workers(pass, workers, threads);
-    pass->threads = started > 0 ? started : 1;
-    if (started > 0) {
-        walk(pass, root, NULL);
-    } else if (worker_prepare(&alone, pass)) {
-        walk(pass, root, &alone);
+        bar = thrum_timer_new(0.1, show_progress, &progress, .repeat = true, .name = "progress");
+    if (bar != NULL)
+        thrum_timer_start(bar);
+    pass->tree = open_tree(root);
+    if (pass->tree == NULL) {
+        complain(pass, true, "%s: %s", root, strerror(errno));
     } else {
-        pass->is_broken = true;
+        if (!hash_by_map(pass, threads))
+            hash_alone(pass);
+        fts_close(pass->tree);
     }
-    join_workers(workers, started);
-    double seconds = seconds_since(start);
-    worker_release(&alone);
-    thrum_event_set(&progress.is_over);
-    thrum_thread_join(bar);
-    thrum_thread_free(bar);
+    double seconds = seconds_since(progress.start);
+    if (bar != NULL) {
+        thrum_timer_cancel(bar);
+        thrum_timer_join(bar);
+        clear_bar();
+    }
+    thrum_timer_free(bar);
     for (struct file *file; (file = pass->first) != NULL; free(file))
         pass->first = file->next; /* left over only when the pass was given up */
     return seconds;
 }
 
 /** Run the tree again with one thread and with all, and say how they compare. */
-static void compare(char *root, struct worker *workers, unsigned threads)
+static void compare(char *root, unsigned threads)
 {
     struct pass one = {.quiet = true}, many = {.quiet = true};
-    double one_seconds = run_pass(&one, root, workers, 1);
-    double many_seconds = run_pass(&many, root, workers, threads);
+    double one_seconds = run_pass(&one, root, 1);
+    double many_seconds = run_pass(&many, root, threads);
     fprintf(stderr, "hash_tree: 1 thread: %.3f s, %.0f MB/s; %u threads: %.3f s, %.0f MB/s\n",
-            one_seconds, megabytes(one.bytes) / one_seconds, many.threads, many_seconds,
+            one_seconds, megabytes(one.bytes) / one_seconds, threads, many_seconds,
             megabytes(many.bytes) / many_seconds);
     fprintf(stderr, "hash_tree: speed-up over one thread: %.2f\n", one_seconds / many_seconds);
 }
 
 /** Say what was done. The speed-up is estimated: had one thread done the workers' computing, it
  *  would have taken as long as they did in all. */
-static void summarise(const struct pass *pass, double seconds)
+static void summarise(const struct pass *pass, double seconds, unsigned threads)
 {
     fprintf(stderr, "hash_tree: %llu files, %.1f MB in %.3f s (%.0f MB/s) with %u thread%s\n",
             (unsigned long long)pass->files, megabytes(pass->bytes), seconds,
-            megabytes(pass->bytes) / seconds, pass->threads, pass->threads == 1 ? "" : "s");
-    if (pass->threads > 1)
+            megabytes(pass->bytes) / seconds, threads, threads == 1 ? "" : "s");
+    if (threads > 1)
         fprintf(stderr, "hash_tree: about %.1f times as fast as one thread (--compare measures)\n",
                 pass->work_seconds / seconds > 1 ? pass->work_seconds / seconds : 1);
 }
@@ -574,25 +520,23 @@ int main(int argc, char **argv)
     struct settings settings = parse(argc, argv);
     if (!root_is_good(settings.root))
         return EXIT_TROUBLE;
-    struct worker *workers = calloc(settings.threads, sizeof *workers);
-    if (workers == NULL) {
+    if (thrum_local_get(&tools_of_thread) == NULL) {
         fputs("hash_tree: out of memory\n", stderr);
         return EXIT_TROUBLE;
     }
     if (isatty(STDERR_FILENO))
         bytes_expected = size_of_tree(settings.root);
     struct pass pass = {.quiet = false};
-    double seconds = run_pass(&pass, settings.root, workers, settings.threads);
+    double seconds = run_pass(&pass, settings.root, settings.threads);
     if (fflush(stdout) != 0 || pass.is_broken) {
         fprintf(stderr, "hash_tree: given up: %s\n",
                 ferror(stdout) ? "the lines cannot be written" : "out of memory");
-        free(workers);
         return EXIT_TROUBLE;
     }
     if (!settings.quiet)
-        summarise(&pass, seconds);
+        summarise(&pass, seconds, settings.threads);
     if (settings.compare)
-        compare(settings.root, workers, settings.threads);
-    free(workers);
+        compare(settings.root, settings.threads);
+    thrum_local_free(&tools_of_thread);
     return pass.has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Chapters on the other objects: semaphore, event, barrier, thread-locals, once, excepthook. */
+ *  Chapters on the other objects: semaphore, event, barrier, timer, thread-locals, once, the
+ *  excepthook. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,72 @@ const tour_chapter tour_barrier = {
     .python = "Barrier",
     .thrum = "thrum_barrier",
     .program = barrier,
+};
+
+/* ---- timer ---- */
+
+enum { TICKS = 5 };
+
+static void *say(void *text)
+{
+    puts(text);
+    return NULL;
+}
+
+static thrum_semaphore ticks;
+
+static void *tick(void *unused)
+{
+    puts("tick");
+    thrum_semaphore_release(&ticks, 1);
+    return unused;
+}
+
+static void timer(void)
+{
+    thrum_timer *greeting = thrum_timer_new(tour_seconds(1), say, "hello, timer");
+    thrum_timer *alarm_clock = thrum_timer_new(tour_seconds(300), say, "too late, too late");
+    thrum_timer *metronome = thrum_timer_new(tour_seconds(0.2), tick, NULL, .repeat = true);
+
+    puts("Main: the timers are started");
+    thrum_timer_start(greeting);
+    thrum_timer_start(alarm_clock);
+    bool prevented = thrum_timer_cancel(alarm_clock);
+    printf("Main: the alarm is cancelled before it goes off: %s\n", prevented ? "True" : "False");
+    thrum_timer_join(greeting);
+    bool too_late = !thrum_timer_cancel(greeting);
+
+    thrum_time start = thrum_now();
+    thrum_timer_start(metronome);
+    for (int i = 0; i < TICKS; i++)
+        thrum_semaphore_acquire(&ticks);
+    double seconds = tour_elapsed(start);
+    bool stopped = thrum_timer_cancel(metronome);
+    thrum_timer_join(metronome);
+    puts("Main: the metronome is stopped");
+    tour_require(prevented && too_late, "a cancel that comes in time, and one that does not");
+    tour_require(stopped && seconds >= TICKS * tour_seconds(0.2), "a timer that repeats");
+    tour_result("one fired, one was cancelled, one ticked %d times in %.2f s", TICKS, seconds);
+    thrum_timer_free(greeting);
+    thrum_timer_free(alarm_clock);
+    thrum_timer_free(metronome);
+}
+
+static void check_timer(const tour_run *run)
+{
+    tour_require(run->exit_status == 0, "a program that ends well");
+    tour_require(tour_in_order(run, "Main: the timers are started", "hello, timer"),
+                 "a timer that fires");
+    tour_require(tour_place_of(run, "too late") < 0, "a cancelled timer that never fires");
+}
+
+const tour_chapter tour_timer = {
+    .title = "Timer",
+    .idea = "A function called after a while, unless it is cancelled before; or again and again.",
+    .python = "Timer(30.0, f), start(), cancel()",
+    .thrum = "thrum_timer, .repeat",
+    .program = timer,
+    .check = check_timer,
 };
 
 /* ---- thread-locals ---- */

@@ -3,6 +3,7 @@
  *  Chapters on speed: computing on all processors, the lock that would prevent it, waiting for many
  *  answers at once, and processes. */
 #define _GNU_SOURCE 1
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -139,6 +140,56 @@ const tour_chapter tour_cpu_bound = {
     .program = cpu_bound,
 };
 
+/* ---- the same with an executor ---- */
+
+static void *primes_of(void *slice)
+{
+    return (void *)(uintptr_t)primes_of_slice((unsigned)(uintptr_t)slice);
+}
+
+static struct timing time_executor(unsigned workers)
+{
+    void *slices[SLICES], *primes[SLICES] = {NULL};
+    struct timing timing = {.primes = 0};
+    thrum_time start = thrum_now();
+    double used = processor_seconds();
+    THRUM_EXECUTOR(executor, .max_workers = workers);
+    for (uintptr_t i = 0; i < SLICES; i++)
+        slices[i] = (void *)i;
+    int status = thrum_executor_map(executor, primes_of, slices, SLICES, primes);
+    for (int i = 0; status == 0 && i < SLICES; i++)
+        timing.primes += (unsigned)(uintptr_t)primes[i];
+    timing.seconds = tour_elapsed(start);
+    timing.processors = (processor_seconds() - used) / timing.seconds;
+    return timing;
+}
+
+static void executor_cpu(void)
+{
+    double speed_up = 0;
+    struct timing one, all;
+    for (int attempt = 0; attempt < ATTEMPTS && speed_up < SPEED_UP_LEAST; attempt++) {
+        one = time_executor(1);
+        print_timing("one worker:", one);
+        all = time_executor(workers());
+        print_timing("a worker per processor:", all);
+        speed_up = one.seconds / all.seconds;
+    }
+    bool one_processor = speed_up < SPEED_UP_LEAST && all.processors < SPEED_UP_LEAST;
+    tour_require(one.primes == all.primes && one.primes > 0, "the same answer from one worker");
+    tour_require(speed_up >= SPEED_UP_LEAST || one_processor, "a speed-up");
+    tour_result("%u workers: %.2f times as fast as one%s", workers(), speed_up,
+                one_processor ? " (the machine gave one processor only)" : "");
+}
+
+const tour_chapter tour_executor_cpu = {
+    .title = "An executor on CPU-bound work",
+    .idea = "map over the slices of a computation: the workers share them out.",
+    .python = "(ProcessPoolExecutor)",
+    .thrum = "thrum_executor_map",
+    .program = executor_cpu,
+};
+
 /* ---- the GIL by contrast ---- */
 
 static void global_lock(void)
@@ -243,6 +294,54 @@ const tour_chapter tour_io_bound = {
     .python = "Thread, or ThreadPoolExecutor",
     .thrum = "thrum_spawn",
     .program = io_bound,
+};
+
+/* ---- the same with an executor ---- */
+
+/** Seconds that all requests take with so many workers; 0: some were not answered. */
+static double time_requests(int clients[REQUESTS], unsigned workers)
+{
+    thrum_future *futures[REQUESTS] = {NULL};
+    bool all_answered = true;
+    thrum_time start = thrum_now();
+    THRUM_EXECUTOR(executor, .max_workers = workers, .thread_name_prefix = "request");
+    for (int i = 0; i < REQUESTS; i++)
+        thrum_executor_submit(executor, request, &clients[i], &futures[i]);
+    for (int i = 0; i < REQUESTS; i++) {
+        all_answered = thrum_future_wait(futures[i]) == 0 && all_answered;
+        all_answered = thrum_future_error(futures[i]) == NULL && all_answered;
+        thrum_future_free(futures[i]);
+    }
+    return all_answered ? tour_elapsed(start) : 0;
+}
+
+static void executor_io(void)
+{
+    static const unsigned workers_tried[] = {1, 2, 4, 8};
+    int clients[REQUESTS];
+    double one = 0, seconds = 0;
+    start_server(clients);
+    for (unsigned i = 0; i < sizeof workers_tried / sizeof workers_tried[0]; i++) {
+        seconds = time_requests(clients, workers_tried[i]);
+        one = i == 0 ? seconds : one;
+        printf("%u worker%s: %d answers in %.2f s, %.1f times as fast\n", workers_tried[i],
+               i == 0 ? " " : "s", REQUESTS, seconds, one / seconds);
+        tour_require(seconds > 0, "an answer to each request");
+    }
+    for (int i = 0; i < REQUESTS; i++)
+        close(clients[i]);
+    wait(NULL);
+    tour_require(one > 1.5 * seconds, "overlapping waits");
+    tour_result("%d requests: %.1f times as fast with 8 workers as with 1", REQUESTS,
+                one / seconds);
+}
+
+const tour_chapter tour_executor_io = {
+    .title = "An executor on I/O-bound work",
+    .idea = "N workers wait for N answers at a time: close to N times as fast on any machine.",
+    .python = "ThreadPoolExecutor.submit",
+    .thrum = "thrum_executor_submit",
+    .program = executor_io,
 };
 
 /* ---- processes ---- */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Chapters on producer and consumer: over a pipeline of two locks, and over a condition. */
+ *  Chapters on producer and consumer: over a pipeline of two locks, over a condition, over a queue.
+ */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -167,4 +169,87 @@ const tour_chapter tour_pipeline_condition = {
     .python = "Condition",
     .thrum = "thrum_condition",
     .program = pipeline_condition,
+};
+
+/* ---- producer-consumer using a queue ---- */
+
+enum { QUEUE_PLACES = 10 };
+
+/** What both are given. The tutorial's consumer looks at the event and whether the queue is empty
+ *  before it gets; it can miss a last message, or wait for one that never comes. Here the event
+ *  stops the producer, and the queue, which the producer shuts down, the consumer. */
+struct line {
+    thrum_queue *queue;
+    thrum_event event;
+    size_t longest; /**< only the consumer looks */
+};
+
+/** Pretend we're getting a number from the network. */
+static void *produce_until_event(void *arg)
+{
+    struct line *line = arg;
+    while (!thrum_event_is_set(&line->event)) {
+        intptr_t message = message_from_the_network();
+        thrum_queue_put(line->queue, (void *)message); /* waits while the queue is full */
+        thrum_sleep(tour_seconds(0.02));
+    }
+    thrum_info("Producer received event. Exiting");
+    thrum_queue_shutdown(line->queue, false);
+    return NULL;
+}
+
+/** Pretend we're saving a number in the database, which is slower. */
+static void *consume_until_shutdown(void *arg)
+{
+    struct line *line = arg;
+    void *message;
+    while (thrum_queue_get(line->queue, &message) == 0) {
+        size_t size = thrum_queue_qsize(line->queue);
+        thrum_info("Consumer storing message: %d (size=%zu)", (int)(intptr_t)message, size);
+        stored_sum += (intptr_t)message;
+        stored_count++;
+        line->longest = size > line->longest ? size : line->longest;
+        thrum_sleep(tour_seconds(0.08));
+    }
+    thrum_info("Consumer received event. Exiting");
+    return NULL;
+}
+
+static void pipeline_queue(void)
+{
+    struct line line = {.queue = thrum_queue_new(QUEUE_PLACES)};
+    srand((unsigned)thrum_now());
+    tour_configure_log();
+    {
+        THRUM_EXECUTOR(executor, .max_workers = 2);
+        thrum_executor_submit(executor, produce_until_event, &line, NULL);
+        thrum_executor_submit(executor, consume_until_shutdown, &line, NULL);
+        thrum_sleep(tour_seconds(0.4));
+        thrum_info("Main: about to set event");
+        thrum_event_set(&line.event);
+    }
+    tour_require(sent_count > 0 && stored_count == sent_count && sent_sum == stored_sum,
+                 "each message stored once");
+    tour_require(line.longest <= QUEUE_PLACES, "a queue within its bound");
+    tour_result("%d messages got, %d stored; never more than %zu of %d places taken", sent_count,
+                stored_count, line.longest, QUEUE_PLACES);
+    thrum_queue_free(line.queue);
+}
+
+static void check_pipeline_queue(const tour_run *run)
+{
+    tour_require(run->exit_status == 0, "a program that ends well");
+    tour_require(tour_in_order(run, "Main: about to set event", "Producer received event. Exiting"),
+                 "a producer that the event stops");
+    tour_require(tour_in_order(run, "Producer received event", "Consumer received event. Exiting"),
+                 "a consumer that stores what is left");
+}
+
+const tour_chapter tour_pipeline_queue = {
+    .title = "Producer-consumer with a queue",
+    .idea = "A queue has the lock and the conditions inside; full, it slows the producer down.",
+    .python = "queue.Queue(maxsize=10)",
+    .thrum = "thrum_queue_new(10)",
+    .program = pipeline_queue,
+    .check = check_pipeline_queue,
 };

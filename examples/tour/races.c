@@ -22,17 +22,12 @@ static void poke(int *word, int value)
 /** Run `target(arg)` in two threads and wait for both. */
 static void in_two_threads(thrum_target target, void *arg)
 {
-    thrum_thread *first = thrum_spawn(target, arg, .name = "0");
-    thrum_thread *second = thrum_spawn(target, arg, .name = "1");
+    thrum_thread *first = thrum_spawn(target, arg);
+    thrum_thread *second = thrum_spawn(target, arg);
     thrum_thread_join(first);
     thrum_thread_join(second);
     thrum_thread_free(first);
     thrum_thread_free(second);
-}
-
-static const char *my_name(void)
-{
-    return thrum_thread_name(thrum_current_thread());
 }
 
 /* ---- the database of the tutorials ---- */
@@ -77,15 +72,33 @@ const tour_chapter tour_one_thread = {
 
 /* ---- race condition ---- */
 
+/** The arguments of an update: several go into a struct. */
+struct update {
+    struct fake_database *database;
+    int name;
+};
+
+/** Have an executor update the database twice, with two workers. */
+static void submit_two(thrum_target update, struct fake_database *database)
+{
+    struct update updates[2];
+    THRUM_EXECUTOR(executor, .max_workers = 2);
+    for (int index = 0; index < 2; index++) {
+        updates[index] = (struct update){database, index};
+        thrum_executor_submit(executor, update, &updates[index], NULL);
+    }
+}
+
 static void *update(void *arg)
 {
-    struct fake_database *database = arg;
-    thrum_info("Thread %s: starting update", my_name());
+    struct fake_database *database = ((struct update *)arg)->database;
+    int name = ((struct update *)arg)->name;
+    thrum_info("Thread %d: starting update", name);
     int local_copy = peek(&database->value);
     local_copy += 1;
     thrum_barrier_wait(&database->both_have_read); /* the tutorial's sleep(0.1), made certain */
     poke(&database->value, local_copy);
-    thrum_info("Thread %s: finishing update", my_name());
+    thrum_info("Thread %d: finishing update", name);
     return NULL;
 }
 
@@ -94,7 +107,7 @@ static void race(void)
     struct fake_database database = {.both_have_read = THRUM_BARRIER(2)};
     tour_configure_log();
     thrum_info("Testing update. Starting value is %d.", database.value);
-    in_two_threads(update, &database);
+    submit_two(update, &database);
     thrum_info("Testing update. Ending value is %d.", database.value);
     tour_require(database.value == 1, "a lost update");
     tour_result("2 updates, the value is %d: %d lost", database.value, 2 - database.value);
@@ -103,8 +116,8 @@ static void race(void)
 const tour_chapter tour_race = {
     .title = "Two threads: a race condition",
     .idea = "Both read 0, both write 1: one update is lost.",
-    .python = "FakeDatabase.update",
-    .thrum = "read, gap, write",
+    .python = "executor.submit(db.update, i)",
+    .thrum = "thrum_executor_submit",
     .program = race,
 };
 
@@ -165,16 +178,17 @@ const tour_chapter tour_not_silly = {
 
 static void *locked_update(void *arg)
 {
-    struct fake_database *database = arg;
-    thrum_info("Thread %s: starting update", my_name());
-    thrum_debug("Thread %s about to lock", my_name());
+    struct fake_database *database = ((struct update *)arg)->database;
+    int name = ((struct update *)arg)->name;
+    thrum_info("Thread %d: starting update", name);
+    thrum_debug("Thread %d about to lock", name);
     thrum_with (&database->lock) {
-        thrum_debug("Thread %s has lock", my_name());
+        thrum_debug("Thread %d has lock", name);
         update_slowly(database);
-        thrum_debug("Thread %s about to release lock", my_name());
+        thrum_debug("Thread %d about to release lock", name);
     }
-    thrum_debug("Thread %s after release", my_name());
-    thrum_info("Thread %s: finishing update", my_name());
+    thrum_debug("Thread %d after release", name);
+    thrum_info("Thread %d: finishing update", name);
     return NULL;
 }
 
@@ -194,7 +208,7 @@ static void lock(void)
     struct fake_database database = {.value = 0};
     tour_configure_log();
     thrum_info("Testing locked update. Starting value is %d.", database.value);
-    in_two_threads(locked_update, &database);
+    submit_two(locked_update, &database);
     thrum_info("Testing locked update. Ending value is %d.", database.value);
     tour_require(database.value == 2, "both updates under the lock");
 

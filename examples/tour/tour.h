@@ -63,17 +63,21 @@ bool tour_stage_play(const tour_chapter *chapter, char *ret_result, size_t bytes
 /* threads.c */
 extern const tour_chapter tour_start, tour_daemon, tour_join, tour_hello_before, tour_hello_after,
     tour_many_threads, tour_five_sleepers;
+/* executors.c */
+extern const tour_chapter tour_executor, tour_map, tour_futures, tour_failing_task,
+    tour_waiting_tasks;
 /* races.c */
 extern const tour_chapter tour_one_thread, tour_race, tour_not_silly, tour_lock, tour_references;
 /* deadlocks.c */
 extern const tour_chapter tour_lock_twice, tour_opposite_order, tour_rlock;
 /* pipelines.c */
-extern const tour_chapter tour_pipeline_locks, tour_pipeline_condition;
+extern const tour_chapter tour_pipeline_locks, tour_pipeline_condition, tour_pipeline_queue;
 /* objects.c */
-extern const tour_chapter tour_semaphore, tour_event, tour_barrier, tour_local, tour_once,
-    tour_excepthook;
+extern const tour_chapter tour_semaphore, tour_event, tour_barrier, tour_timer, tour_local,
+    tour_once, tour_excepthook;
 /* parallel.c */
-extern const tour_chapter tour_cpu_bound, tour_global_lock, tour_io_bound, tour_processes;
+extern const tour_chapter tour_cpu_bound, tour_executor_cpu, tour_global_lock, tour_io_bound,
+    tour_executor_io, tour_processes;
 /* explorer.c */
 extern const tour_chapter tour_explorer;
 

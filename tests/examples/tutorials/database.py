@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import concurrent.futures
 import logging
 import sys
 import threading
@@ -41,9 +42,7 @@ database = FakeDatabase()
 what = "locked update" if locked else "update"
 logging.info("Testing %s. Starting value is %d.", what, database.value)
 update = database.locked_update if locked else database.update
-threads = [threading.Thread(target=update, args=(index,)) for index in range(2)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+with concurrent.futures.ThreadPoolExecutor(max_workers=2) as executor:
+    for index in range(2):
+        executor.submit(update, index)
 logging.info("Testing %s. Ending value is %d.", what, database.value)
