@@ -3,10 +3,8 @@
  *  Two threads take turns under one lock and condition. */
 #include <pthread.h>
 
-#include "harness.h"
+#include "frames.h"
 #include "thrum/condition.h"
-
-#define ROUNDS 50000
 
 static int turn;
 static thrum_lock lock;
@@ -14,17 +12,17 @@ static thrum_condition changed;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t glibc_changed = PTHREAD_COND_INITIALIZER;
 
-static void take_turn(int me)
+static void thrum_turn(int me)
 {
     thrum_lock_acquire(&lock);
     while (turn != me)
-        thrum_condition_wait(&changed, &lock);
+        bench_check(thrum_condition_wait(&changed, &lock) == 0, "a wait failed");
     turn = !me;
     thrum_condition_notify(&changed, 1);
     thrum_lock_release(&lock);
 }
 
-static void glibc_take_turn(int me)
+static void glibc_turn(int me)
 {
     pthread_mutex_lock(&mutex);
     while (turn != me)
@@ -34,52 +32,17 @@ static void glibc_take_turn(int me)
     pthread_mutex_unlock(&mutex);
 }
 
-static void *thrum_partner(void *arg)
-{
-    bench_place(1);
-    for (int i = 0; i < ROUNDS; i++) {
-        take_turn(1);
-    }
-    return arg;
-}
-
 static double thrum_round(void)
 {
-    pthread_t partner;
-    bench_place(0);
-    double started = bench_now();
-    if (pthread_create(&partner, NULL, thrum_partner, NULL) != 0)
-        bench_wrong("no more threads");
-    for (int i = 0; i < ROUNDS; i++) {
-        take_turn(0);
-    }
-    pthread_join(partner, NULL);
-    return ROUNDS / (bench_now() - started) / 1e3;
-}
-
-static void *glibc_partner(void *arg)
-{
-    bench_place(1);
-    for (int i = 0; i < ROUNDS; i++) {
-        glibc_take_turn(1);
-    }
-    return arg;
+    return bench_two(thrum_turn);
 }
 
 static double glibc_round(void)
 {
-    pthread_t partner;
-    bench_place(0);
-    double started = bench_now();
-    if (pthread_create(&partner, NULL, glibc_partner, NULL) != 0)
-        bench_wrong("no more threads");
-    for (int i = 0; i < ROUNDS; i++) {
-        glibc_take_turn(0);
-    }
-    pthread_join(partner, NULL);
-    return ROUNDS / (bench_now() - started) / 1e3;
+    return bench_two(glibc_turn);
 }
 
 static const bench_contender contenders[] = {{"thrum", thrum_round}, {"glibc", glibc_round}};
 
+BENCH_VARIANTS(BENCH_PLACED)
 BENCH_MAIN("condition ping-pong", "thousand round trips per s", BENCH_HIGHER_IS_BETTER, contenders)

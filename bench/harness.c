@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  What every benchmark shares. */
+ *  The command line and the line of figures of every benchmark program in C and C++. */
 #include "harness.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,35 +12,49 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define ROUNDS_MAX 99
-#define CONTENDERS_MAX 8
+#define THREADS_MAX 64
+#define NOTES_MAX 16
+#define NOT_MEASURED 3 /* exit status */
 
-typedef struct options {
-    int rounds;
-    int cpus;
-} options;
+const char *bench_variants __attribute__((weak)) = "";
 
-static options chosen = {9, 0};
+static struct {
+    int cpus, threads;
+    const char *one; /* WORKLOAD/CONTENDER, or NULL: all */
+    bool list;
+} chosen;
+
+static struct {
+    const char *name;
+    double value;
+} notes[NOTES_MAX];
+static size_t noted;
 
 static const struct argp_option accepted[] = {
-    {"rounds", 'r', "N", 0, "Rounds per contender (default 9)", 0},
-    {"cpus", 'c', "N", 0, "Pin the threads to 1 or 2 processors (default: not pinned)", 0},
+    {"list", 'l', NULL, 0, "Say what can be measured, one line each, fields separated by tabs", 0},
+    {"one", 'o', "WORKLOAD/CONTENDER", 0, "Measure only this (default: all)", 0},
+    {"cpus", 'c', "N", 0, "Put the threads on 1 or 2 processors (default: anywhere)", 0},
+    {"threads", 't', "N", 0, "So many threads, where that can be chosen", 0},
     {0},
 };
+
+static int number(struct argp_state *state, const char *arg, int most)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(arg, &end, 10);
+    if (errno != 0 || *end != '\0' || value < 1 || value > most)
+        argp_error(state, "%s: not a number from 1 to %d", arg, most);
+    return (int)value;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     switch (key) {
-    case 'r':
-        chosen.rounds = atoi(arg);
-        if (chosen.rounds < 1 || chosen.rounds > ROUNDS_MAX)
-            argp_error(state, "rounds must be 1 to %d", ROUNDS_MAX);
-        return 0;
-    case 'c':
-        chosen.cpus = atoi(arg);
-        if (chosen.cpus < 1 || chosen.cpus > 2)
-            argp_error(state, "cpus must be 1 or 2");
-        return 0;
+    case 'l': chosen.list = true; return 0;
+    case 'o': chosen.one = arg; return 0;
+    case 'c': chosen.cpus = number(state, arg, 2); return 0;
+    case 't': chosen.threads = number(state, arg, THREADS_MAX); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -51,22 +66,53 @@ double bench_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static double cpu_now(void)
+double bench_cpu(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec * 1e-6 +
-           (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec * 1e-6;
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return (double)spent.tv_sec + (double)spent.tv_nsec * 1e-9;
+}
+
+int bench_threads(int otherwise)
+{
+    return chosen.threads != 0 ? chosen.threads : otherwise;
+}
+
+int bench_cpus(void)
+{
+    return chosen.cpus;
+}
+
+/** The processors this process could use when it began; threads inherit a narrower set later. */
+static cpu_set_t usable;
+
+__attribute__((constructor)) static void find_usable(void)
+{
+    sched_getaffinity(0, sizeof usable, &usable);
 }
 
 void bench_place(int index)
 {
     if (chosen.cpus == 0)
         return;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)(index % chosen.cpus), &set);
-    sched_setaffinity(0, sizeof set, &set);
+    int skip = index % chosen.cpus;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &usable) || skip-- > 0)
+            continue;
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        sched_setaffinity(0, sizeof set, &set);
+        return;
+    }
+    bench_wrong("there are not as many processors");
+}
+
+void bench_note(const char *name, double value)
+{
+    bench_check(noted < NOTES_MAX, "too many notes");
+    notes[noted].name = name;
+    notes[noted++].value = value;
 }
 
 void bench_wrong(const char *what)
@@ -75,43 +121,83 @@ void bench_wrong(const char *what)
     exit(1);
 }
 
-static int ascending(const void *a, const void *b)
+void bench_skip(const char *why)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    fprintf(stderr, "%s\n", why);
+    exit(NOT_MEASURED);
+}
+
+/** Measure one round and print its line. */
+static void measure(const char *workload, const bench_contender *contender)
+{
+    noted = 0;
+    double started = bench_now(), cpu = bench_cpu();
+    double figure = contender->round();
+    double cpu_s = bench_cpu() - cpu, wall_s = bench_now() - started;
+    printf("{\"workload\": \"%s\", \"contender\": \"%s\", \"figure\": %.9g, \"wall_s\": %.6f, "
+           "\"cpu_s\": %.6f, \"checked\": true, \"notes\": {",
+           workload, contender->name, figure, wall_s, cpu_s);
+    for (size_t i = 0; i < noted; i++)
+        printf("%s\"%s\": %.9g", i > 0 ? ", " : "", notes[i].name, notes[i].value);
+    printf("}}\n");
+    fflush(stdout);
+}
+
+/** Whether `--one` wants this. */
+static bool wanted(const char *workload, const char *contender)
+{
+    if (chosen.one == NULL)
+        return true;
+    size_t length = strlen(workload);
+    return strncmp(chosen.one, workload, length) == 0 && chosen.one[length] == '/' &&
+           strcmp(chosen.one + length + 1, contender) == 0;
+}
+
+/** List or measure one; whether it was wanted. */
+static bool meet(const char *workload, const bench_contender *contender)
+{
+    if (chosen.list)
+        printf("contender\t%s\t%s\n", workload, contender->name);
+    else if (wanted(workload, contender->name))
+        measure(workload, contender);
+    else
+        return false;
+    return true;
+}
+
+static void read_options(int argc, char **argv, const char *about)
+{
+    const struct argp parser = {accepted, parse, NULL, about, NULL, NULL, NULL};
+    argp_parse(&parser, argc, argv, 0, NULL, NULL);
+}
+
+/** The exit status: asking for what there is not is an error. */
+static int ended(bool any)
+{
+    if (!any)
+        fprintf(stderr, "%s: no such contender: %s\n", program_invocation_short_name, chosen.one);
+    return any ? 0 : 2;
 }
 
 int bench_main(int argc, char **argv, const char *title, const char *unit, bench_better better,
                const bench_contender *contenders, size_t count)
 {
-    static double figures[CONTENDERS_MAX][ROUNDS_MAX];
-    double cores[CONTENDERS_MAX] = {0};
-    const struct argp parser = {accepted, parse, NULL, title, NULL, NULL, NULL};
-    argp_parse(&parser, argc, argv, 0, NULL, NULL);
+    const char *workload = program_invocation_short_name;
+    read_options(argc, argv, title);
+    if (chosen.list)
+        printf("workload\t%s\t%s\t%s\t%s\t%s\n", workload, title, unit,
+               better == BENCH_LOWER_IS_BETTER ? "lower" : "higher", bench_variants);
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any |= meet(workload, &contenders[i]);
+    return ended(any);
+}
 
-    for (int round = 0; round < chosen.rounds; round++)
-        for (size_t i = 0; i < count; i++) {
-            double started = bench_now(), cpu = cpu_now();
-            figures[i][round] = contenders[i].round();
-            cores[i] += (cpu_now() - cpu) / (bench_now() - started) / chosen.rounds;
-        }
-
-    printf("%s (%s, %s is better, %d rounds%s)\n", title, unit,
-           better == BENCH_LOWER_IS_BETTER ? "lower" : "higher", chosen.rounds,
-           chosen.cpus == 1   ? ", one CPU"
-           : chosen.cpus == 2 ? ", two CPUs"
-                              : "");
-    double best_peer = 0;
-    for (size_t i = 0; i < count; i++) {
-        qsort(figures[i], (size_t)chosen.rounds, sizeof(double), ascending);
-        double median = figures[i][chosen.rounds / 2];
-        printf("  %-22s %10.4g  [%.4g..%.4g]  %.2f cores\n", contenders[i].name, median,
-               figures[i][0], figures[i][chosen.rounds - 1], cores[i]);
-        bool ahead = better == BENCH_LOWER_IS_BETTER ? median < best_peer : median > best_peer;
-        if (i > 0 && (best_peer == 0 || ahead))
-            best_peer = median;
-    }
-    if (count > 1)
-        printf("  thrum / best peer: %.2f\n", figures[0][chosen.rounds / 2] / best_peer);
-    return 0;
+int bench_peer_main(int argc, char **argv, const bench_entry *entries, size_t count)
+{
+    read_options(argc, argv, "A peer's side of thrum's benchmarks");
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any |= meet(entries[i].workload, &entries[i].contender);
+    return ended(any);
 }

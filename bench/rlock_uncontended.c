@@ -2,48 +2,56 @@
 /** @file
  *  Recursive lock and unlock, nobody else wanting it, in a process that has had several threads. */
 #include <pthread.h>
+#include <threads.h>
 
-#include "harness.h"
+#include "frames.h"
 #include "thrum/rlock.h"
-
-#define PAIRS 5000000
 
 static thrum_rlock lock;
 static pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static mtx_t c11_mutex;
 
-static void *nothing(void *arg)
+static void thrum_pairs(long n)
 {
-    return arg;
+    for (long i = 0; i < n; i++) {
+        thrum_rlock_acquire(&lock);
+        thrum_rlock_release(&lock);
+    }
 }
 
-/** glibc's mutex skips its atomics until a process has had a second thread. */
-__attribute__((constructor)) static void have_a_second_thread(void)
+static void glibc_pairs(long n)
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, nothing, NULL) == 0)
-        pthread_join(thread, NULL);
+    for (long i = 0; i < n; i++) {
+        pthread_mutex_lock(&mutex);
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+static void c11_pairs(long n)
+{
+    for (long i = 0; i < n; i++) {
+        mtx_lock(&c11_mutex);
+        mtx_unlock(&c11_mutex);
+    }
 }
 
 static double thrum_round(void)
 {
-    double started = bench_now();
-    for (int i = 0; i < PAIRS; i++) {
-        thrum_rlock_acquire(&lock);
-        thrum_rlock_release(&lock);
-    }
-    return (bench_now() - started) / PAIRS * 1e9;
+    return bench_uncontended(thrum_pairs);
 }
 
 static double glibc_round(void)
 {
-    double started = bench_now();
-    for (int i = 0; i < PAIRS; i++) {
-        pthread_mutex_lock(&mutex);
-        pthread_mutex_unlock(&mutex);
-    }
-    return (bench_now() - started) / PAIRS * 1e9;
+    return bench_uncontended(glibc_pairs);
 }
 
-static const bench_contender contenders[] = {{"thrum", thrum_round}, {"glibc", glibc_round}};
+static double c11_round(void)
+{
+    mtx_init(&c11_mutex, mtx_plain | mtx_recursive);
+    return bench_uncontended(c11_pairs);
+}
+
+static const bench_contender contenders[] = {
+    {"thrum", thrum_round}, {"glibc", glibc_round}, {"C11", c11_round}};
 
 BENCH_MAIN("rlock + unlock, uncontended", "ns per pair", BENCH_LOWER_IS_BETTER, contenders)

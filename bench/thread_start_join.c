@@ -1,41 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Start a thread that does nothing, and join it. */
+ *  Start a thread that only says it ran, and join it. */
 #include <pthread.h>
+#include <threads.h>
 
-#include "harness.h"
+#include "frames.h"
 #include "thrum/thread.h"
 
-#define THREADS 2000
+static long ran;
 
-static void *nothing(void *arg)
+static void *say(void *arg)
 {
+    ran++;
     return arg;
+}
+
+static int c11_say(void *arg)
+{
+    (void)arg;
+    ran++;
+    return 0;
+}
+
+static void thrum_one(void)
+{
+    thrum_thread *thread = thrum_spawn(say, NULL);
+    bench_check(thrum_thread_join(thread) == 0, "a thread could not be joined");
+    thrum_thread_free(thread);
+}
+
+static void glibc_one(void)
+{
+    pthread_t thread;
+    bench_check(pthread_create(&thread, NULL, say, NULL) == 0 && pthread_join(thread, NULL) == 0,
+                "a thread could not be joined");
+}
+
+static void c11_one(void)
+{
+    thrd_t thread;
+    bench_check(thrd_create(&thread, c11_say, NULL) == thrd_success &&
+                    thrd_join(thread, NULL) == thrd_success,
+                "a thread could not be joined");
 }
 
 static double thrum_round(void)
 {
-    double started = bench_now();
-    for (int i = 0; i < THREADS; i++) {
-        thrum_thread *thread = thrum_spawn(nothing, NULL);
-        if (thrum_thread_join(thread) != 0)
-            bench_wrong("a thread could not be joined");
-        thrum_thread_free(thread);
-    }
-    return (bench_now() - started) / THREADS * 1e6;
+    return bench_threads_run(thrum_one, &ran);
 }
 
 static double glibc_round(void)
 {
-    double started = bench_now();
-    for (int i = 0; i < THREADS; i++) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
-            bench_wrong("a thread could not be joined");
-    }
-    return (bench_now() - started) / THREADS * 1e6;
+    return bench_threads_run(glibc_one, &ran);
 }
 
-static const bench_contender contenders[] = {{"thrum", thrum_round}, {"glibc", glibc_round}};
+static double c11_round(void)
+{
+    return bench_threads_run(c11_one, &ran);
+}
+
+static const bench_contender contenders[] = {
+    {"thrum", thrum_round}, {"glibc", glibc_round}, {"C11", c11_round}};
 
 BENCH_MAIN("thread start + join", "us per thread", BENCH_LOWER_IS_BETTER, contenders)

@@ -3,93 +3,85 @@
  *  Wake 32 sleepers at once: what it costs the thread that wakes them. */
 #include <pthread.h>
 
-#include "harness.h"
-#include "thrum/barrier.h"
+#include "frames.h"
+#include "thrum/condition.h"
 #include "thrum/event.h"
-#include "thrum/time.h"
-
-#define SLEEPERS 32
-#define WAKES 20
-#define SETTLE_S 0.003
 
 static thrum_event event;
+static thrum_lock lock;
+static thrum_condition thrum_changed;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int generation;
-static thrum_barrier round_over = THRUM_BARRIER(SLEEPERS + 1);
+static int woken; /* so many wakes so far; under the locks */
 
-static void *thrum_sleeper(void *arg)
+static void event_sleeper(int wake)
 {
-    for (int i = 0; i < WAKES; i++) {
-        thrum_event_wait(&event);
-        if (thrum_barrier_wait(&round_over) < 0 || thrum_barrier_wait(&round_over) < 0)
-            bench_wrong("the barrier broke");
-    }
-    return arg;
+    (void)wake;
+    bench_check(thrum_event_wait(&event) == 0, "a wait failed");
 }
 
-static void *glibc_sleeper(void *arg)
+static void event_wake(int wake)
 {
-    for (int i = 0; i < WAKES; i++) {
-        pthread_mutex_lock(&mutex);
-        while (generation == i)
-            pthread_cond_wait(&changed, &mutex);
-        pthread_mutex_unlock(&mutex);
-        if (thrum_barrier_wait(&round_over) < 0 || thrum_barrier_wait(&round_over) < 0)
-            bench_wrong("the barrier broke");
-    }
-    return arg;
-}
-
-static void wake_thrum(void)
-{
+    (void)wake;
     thrum_event_set(&event);
 }
 
-static void wake_glibc(void)
+static void event_reset(int wake)
+{
+    (void)wake;
+    thrum_event_clear(&event);
+}
+
+static void condition_sleeper(int wake)
+{
+    thrum_lock_acquire(&lock);
+    while (woken <= wake)
+        bench_check(thrum_condition_wait(&thrum_changed, &lock) == 0, "a wait failed");
+    thrum_lock_release(&lock);
+}
+
+static void condition_wake(int wake)
+{
+    thrum_lock_acquire(&lock);
+    woken = wake + 1;
+    thrum_condition_notify_all(&thrum_changed);
+    thrum_lock_release(&lock);
+}
+
+static void glibc_sleeper(int wake)
 {
     pthread_mutex_lock(&mutex);
-    generation++;
+    while (woken <= wake)
+        pthread_cond_wait(&changed, &mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void glibc_wake(int wake)
+{
+    pthread_mutex_lock(&mutex);
+    woken = wake + 1;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&mutex);
 }
 
-/** Mean microseconds of one wake call. Everybody sleeps again before the next. */
-static double wakes(void *(*sleeper)(void *), void (*wake)(void))
+static double event_round(void)
 {
-    pthread_t sleepers[SLEEPERS];
-    double spent = 0;
-    generation = 0;
-    for (int i = 0; i < SLEEPERS; i++)
-        if (pthread_create(&sleepers[i], NULL, sleeper, NULL) != 0)
-            bench_wrong("no more threads");
-    for (int i = 0; i < WAKES; i++) {
-        thrum_sleep(SETTLE_S);
-        double started = bench_now();
-        wake();
-        spent += bench_now() - started;
-        if (thrum_barrier_wait(&round_over) < 0)
-            bench_wrong("the barrier broke");
-        thrum_event_clear(&event);
-        if (thrum_barrier_wait(&round_over) < 0)
-            bench_wrong("the barrier broke");
-    }
-    for (int i = 0; i < SLEEPERS; i++)
-        pthread_join(sleepers[i], NULL);
-    return spent / WAKES * 1e6;
+    return bench_wake_all(event_sleeper, event_wake, event_reset);
 }
 
-static double thrum_round(void)
+static double condition_round(void)
 {
-    return wakes(thrum_sleeper, wake_thrum);
+    woken = 0;
+    return bench_wake_all(condition_sleeper, condition_wake, NULL);
 }
 
 static double glibc_round(void)
 {
-    return wakes(glibc_sleeper, wake_glibc);
+    woken = 0;
+    return bench_wake_all(glibc_sleeper, glibc_wake, NULL);
 }
 
-static const bench_contender contenders[] = {{"thrum event", thrum_round},
-                                             {"glibc condition", glibc_round}};
+static const bench_contender contenders[] = {
+    {"thrum", event_round}, {"thrum condition", condition_round}, {"glibc", glibc_round}};
 
 BENCH_MAIN("wake 32 sleepers", "us in the waker", BENCH_LOWER_IS_BETTER, contenders)

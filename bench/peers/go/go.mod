@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module thrum/bench
+
+go 1.19
