@@ -5,23 +5,12 @@
 
 #include "torture.h"
 
-/** Why a scenario cannot run in this build, or NULL. AddressSanitizer's allocator is not locked
- *  across a fork, as glibc's is: a child made beside threads that allocate may find it locked. */
-static const char *left_out(const scenario *chosen)
-{
-    if (TORTURE_TSAN && chosen->forks)
-        return "left out under ThreadSanitizer";
-    if (TORTURE_ASAN && chosen->forks && chosen->allocates)
-        return "left out under AddressSanitizer";
-    return NULL;
-}
-
 static void list(void)
 {
     for (size_t i = 0; scenarios[i] != NULL; i++) {
         if (scenarios[i]->hidden)
             continue;
-        const char *reason = left_out(scenarios[i]);
+        const char *reason = scenario_left_out(scenarios[i]);
         printf("%-11s %s%s%s%s\n", scenarios[i]->name, scenarios[i]->proves,
                reason == NULL ? "" : " (", reason == NULL ? "" : reason, reason == NULL ? "" : ")");
     }
@@ -44,7 +33,7 @@ int main(int argc, char **argv)
     watchdog_open();
     bool passed = true;
     for (size_t i = 0; scenarios[i] != NULL; i++) {
-        if (!options_choose(scenarios[i]) || left_out(scenarios[i]) != NULL)
+        if (!options_choose(scenarios[i]) || scenario_left_out(scenarios[i]) != NULL)
             continue;
         bool good = run_scenario(scenarios[i]);
         table_add(good);

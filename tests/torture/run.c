@@ -147,7 +147,7 @@ static void choose_parts(const scenario *chosen)
     if (!chosen->mixed)
         run.parts[run.part_count++] = chosen;
     for (size_t i = 0; chosen->mixed && scenarios[i] != NULL; i++)
-        if (scenarios[i]->in_mixed)
+        if (scenarios[i]->in_mixed && scenario_left_out(scenarios[i]) == NULL)
             run.parts[run.part_count++] = scenarios[i];
 }
 

@@ -142,4 +142,5 @@ const scenario scenario_timer = {
     .step = timer_step,
     .check = timer_check,
     .in_mixed = true,
+    .outlives = true,
 };

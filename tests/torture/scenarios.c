@@ -121,3 +121,12 @@ const scenario *const scenarios[] = {
     NULL,
 };
 /* clang-format on */
+
+const char *scenario_left_out(const scenario *chosen)
+{
+    if (TORTURE_TSAN && (chosen->forks || chosen->outlives))
+        return "left out under ThreadSanitizer";
+    if (TORTURE_ASAN && chosen->forks && chosen->allocates)
+        return "left out under AddressSanitizer";
+    return NULL;
+}

@@ -97,11 +97,18 @@ typedef struct scenario {
     void (*check)(void);
     unsigned least, most; /**< workers; 0 for no limit above */
     bool forks;           /**< left out under ThreadSanitizer, and not `in_mixed` */
+    bool outlives;        /**< some of its threads live on: left out under ThreadSanitizer */
     bool allocates;       /**< with `forks`: left out under AddressSanitizer, too */
     bool hidden;          /**< a specimen of what must be found: not part of "all" */
     bool mixed;           /**< all others with `in_mixed` at once */
     bool in_mixed;
 } scenario;
+
+/** Why a scenario cannot run in this build, or NULL. AddressSanitizer's allocator is not locked
+ *  across a fork, as glibc's is: a child made beside threads that allocate may find it locked.
+ *  ThreadSanitizer runs the handlers of a thread that sleeps only when it wakes, which may be in
+ *  the next scenario if the thread lives on. */
+const char *scenario_left_out(const scenario *chosen);
 
 /** All scenarios; NULL ends the list. */
 extern const scenario *const scenarios[];
