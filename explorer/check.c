@@ -15,6 +15,7 @@
 
 #include "instrumentation.h"
 #include "platform/memory.h"
+#include "platform/options.h"
 #include "platform_model.h"
 #include "report.h"
 #include "strategy.h"
@@ -46,8 +47,7 @@ static void *run_test(void *unused)
 static thrum_check_options options_of(const thrum_check_options *given)
 {
     thrum_check_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    th_copy_options(&options, sizeof options, given);
     if (options.name == NULL)
         options.name = "test";
     if (options.preemptions == 0)

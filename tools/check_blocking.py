@@ -3,8 +3,8 @@
 """Blocking: everything blocks in src/park, by the means of src/platform. Elsewhere in src and in
 the public headers no code names what can put a thread to sleep, or starts or joins one. And outside
 src/platform no code of src names pthread_* functions, or what else a backend may replace: the ends
-of the process, its number, clocks, allocation, mapping, system calls. The type pthread_t and the
-cleanup macros may stay."""
+of the process, its number, clocks, allocation, mapping, system calls. The type pthread_t may
+stay."""
 
 import re
 
@@ -20,7 +20,7 @@ BLOCKING = re.compile(r"""\b(?:
 )\b""", re.VERBOSE)
 PLATFORM = "src/platform/"
 REPLACED = re.compile(r"""\b(?:
-    pthread_(?!t\b|cleanup_(?:push|pop)\b)\w+ | PTHREAD_\w+
+    pthread_(?!t\b)\w+ | PTHREAD_\w+
   | at_quick_exit | atexit | abort | _exit | _Exit | quick_exit | getpid | gettid | syscall
   | clock_gettime | gettimeofday | timespec_get | sigprocmask | mmap | munmap | mprotect
   | (?: exit | raise | kill | tgkill | time | v?fork | write | malloc | calloc | realloc

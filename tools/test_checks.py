@@ -38,8 +38,8 @@ void th_barrier_abort(int free);
 int th_lock_state(pthread_t thread)
 {
     (void)text;
-    pthread_cleanup_push(set_state, &thread);
-    pthread_cleanup_pop(0);
+    th_cleanup_push(set_state, &thread);
+    th_cleanup_pop(0);
     /* pairs: set_state, which is
      * below */
     return th_load_acq(&state);
@@ -167,7 +167,7 @@ PLANTED = [
 ] + [("blocking", "in a public header", PUBLIC, in_function("usleep(1);"), "block")] + [
     ("blocking", call, where, in_function(call), "only src/platform does")
     for where in (LOCK_C, "src/park/park.c") for call in (
-        "pthread_self();", "pthread_key_t key;", "pthread_setspecific(k, 0);",
+        "pthread_self();", "pthread_cleanup_push(f, 0);", "pthread_key_t key;", "pthread_setspecific(k, 0);",
         "f(PTHREAD_CANCEL_DISABLE);", "atexit(f);", "f(atexit);", "abort();", "_exit(1);",
         "exit(1);", "getpid();", "syscall(1);", "clock_gettime(0, &t);", "time(0);", "malloc(1);",
         "free(p);", "strdup(s);", "mmap(0);", "write(1, s, 1);", "fork();")

@@ -23,10 +23,9 @@
 #include "flow/worker.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
+#include "platform/options.h"
 
 #include <limits.h>
-#include <string.h>
-
 /** How a submit waits for a place. */
 typedef struct patience {
     bool may_wait;
@@ -37,8 +36,7 @@ thrum_executor *thrum_executor_new_with(const thrum_executor_options *given)
 {
     th_self(); /* an abandoned thread stops here */
     thrum_executor_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    th_copy_options(&options, sizeof options, given);
     if (options.max_workers > INT_MAX || options.max_pending > SIZE_MAX / 2)
         return NULL;
     thrum_executor *executor = th_pool_new(&options);
@@ -55,7 +53,7 @@ static bool lock_with_place(thrum_executor *executor)
     th_rawlock_acquire(&executor->lock);
     while (th_inbox_needs_segment(&executor->inbox)) {
         th_rawlock_release(&executor->lock);
-        th_segment *segment = th_alloc(sizeof *segment);
+        th_inbox_segment *segment = th_alloc(sizeof *segment);
         if (segment == NULL)
             return false;
         th_rawlock_acquire(&executor->lock);
@@ -217,7 +215,7 @@ static int join(thrum_executor *executor, thrum_time deadline)
     if (status != 0)
         return status;
     th_pool_drain(executor, cancel); /* what a submit left that could start no thread */
-    /* pairs: th_worker_add */
+    /* pairs: enlist */
     for (th_worker *worker = th_load_acq(&executor->all_workers); worker != NULL;
          worker = worker->next) {
         status = thrum_thread_join_until(worker->thread, deadline);

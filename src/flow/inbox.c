@@ -19,14 +19,14 @@ static void set_length(th_inbox *inbox, size_t length)
     th_store_rlx(&inbox->length, length); /* relaxed: under the lock, or a hint */
 }
 
-void th_inbox_init(th_inbox *inbox, th_segment *segment)
+void th_inbox_init(th_inbox *inbox, th_inbox_segment *segment)
 {
     *inbox = (th_inbox){.first = segment, .last = segment};
 }
 
-static void free_list(th_segment *first)
+static void free_list(th_inbox_segment *first)
 {
-    for (th_segment *one = first, *next; one != NULL; one = next) {
+    for (th_inbox_segment *one = first, *next; one != NULL; one = next) {
         next = one->next;
         th_free(one);
     }
@@ -43,7 +43,7 @@ bool th_inbox_needs_segment(const th_inbox *inbox)
     return inbox->put == TH_SEGMENT_ITEMS && inbox->spare == NULL;
 }
 
-void th_inbox_add_segment(th_inbox *inbox, th_segment *segment)
+void th_inbox_add_segment(th_inbox *inbox, th_inbox_segment *segment)
 {
     segment->next = inbox->spare;
     inbox->spare = segment;
@@ -52,7 +52,7 @@ void th_inbox_add_segment(th_inbox *inbox, th_segment *segment)
 void th_inbox_put(th_inbox *inbox, th_item item)
 {
     if (inbox->put == TH_SEGMENT_ITEMS) {
-        th_segment *segment = inbox->spare;
+        th_inbox_segment *segment = inbox->spare;
         inbox->spare = segment->next;
         segment->next = NULL;
         inbox->last->next = segment;
@@ -63,11 +63,11 @@ void th_inbox_put(th_inbox *inbox, th_item item)
     set_length(inbox, inbox->length + 1);
 }
 
-bool th_inbox_take(th_inbox *inbox, th_item *ret_item, th_segment **ret_unused)
+bool th_inbox_take(th_inbox *inbox, th_item *ret_item, th_inbox_segment **ret_unused)
 {
     if (inbox->length == 0)
         return false;
-    th_segment *first = inbox->first;
+    th_inbox_segment *first = inbox->first;
     *ret_item = first->items[inbox->taken++];
     set_length(inbox, inbox->length - 1);
     if (inbox->length == 0) {
@@ -99,7 +99,7 @@ bool th_inbox_withdraw(th_inbox *inbox, th_item item)
         return true;
     }
     size_t at = inbox->taken, left = inbox->length;
-    for (th_segment *one = inbox->first; left > 0; left--) {
+    for (th_inbox_segment *one = inbox->first; left > 0; left--) {
         th_item *there = &one->items[at];
         if (is_same(there, item)) {
             *there = (th_item){.target = NULL};

@@ -14,12 +14,11 @@
  *              which there is no room in the ring.
  *  Rejected    Pulling the next input before waiting for the oldest result, as Python does: one
  *              more is in flight than was asked for. */
-#include <stdint.h>
-#include <string.h>
-
 #include "flow/future.h"
 #include "platform/memory.h"
+#include "platform/options.h"
 #include "thrum/executor.h"
+#include <stdint.h>
 
 #define FIRST_ROOM 16
 
@@ -122,8 +121,7 @@ thrum_map *thrum_map_new_with(thrum_executor *executor, thrum_target target,
 {
     th_self(); /* an abandoned thread stops here */
     thrum_map_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    th_copy_options(&options, sizeof options, given);
     if (executor == NULL || target == NULL || next == NULL || options.buffersize > SIZE_MAX / 2)
         return NULL;
     thrum_map *map = th_alloc(sizeof *map);

@@ -92,7 +92,7 @@ thrum_executor *th_pool_new(const thrum_executor_options *options)
     thrum_executor *executor = th_alloc(sizeof *executor);
     if (executor == NULL)
         return NULL;
-    th_segment *segment = th_alloc(sizeof *segment);
+    th_inbox_segment *segment = th_alloc(sizeof *segment);
     executor->prefix = make_prefix(options->thread_name_prefix);
     if (executor->prefix == NULL || segment == NULL) {
         th_free(segment);
@@ -238,12 +238,12 @@ bool th_pool_is_over(const thrum_executor *executor)
 /** The first of all workers. */
 static th_worker *workers_of(const thrum_executor *executor)
 {
-    return th_load_acq(&executor->all_workers); /* pairs: th_worker_add */
+    return th_load_acq(&executor->all_workers); /* pairs: enlist */
 }
 
 static bool take_any(thrum_executor *executor, th_item *ret_item)
 {
-    th_segment *unused = NULL;
+    th_inbox_segment *unused = NULL;
     th_rawlock_acquire(&executor->lock);
     bool taken = th_inbox_take(&executor->inbox, ret_item, &unused);
     th_rawlock_release(&executor->lock);

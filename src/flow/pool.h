@@ -9,6 +9,7 @@
 #include "flow/inbox.h"
 #include "flow/pace.h"
 #include "flow/run_queue.h"
+#include "platform/backoff.h"
 #include "platform/cpu.h"
 #include "thread/failure.h"
 #include "thrum/event.h"
@@ -41,9 +42,9 @@ typedef struct th_worker {
     /* its own */
     th_pace pace;
     uint32_t takes, looks;
-    bool has_come;                         /**< it was coming, and has not found a task since */
-    uint32_t hunts_skipped, hunts_to_skip; /**< see hunt */
-    th_failure failure;                    /**< of a call that nobody has a handle of */
+    bool has_come;      /**< it was coming, and has not found a task since */
+    th_backoff hunts;   /**< tries to hunt before it sleeps */
+    th_failure failure; /**< of a call that nobody has a handle of */
     char name[];
 } th_worker;
 

@@ -21,14 +21,13 @@
  *              batches in one step and no maxsize of 1, and a thread that is put aside in the
  *              middle of a put blocks the getters all the same. One lock for a FIFO queue: its two
  *              ends could not move at the same time. */
-#include <string.h>
-
 #include "flow/queue_array.h"
 #include "flow/queue_done.h"
 #include "flow/queue_ends.h"
 #include "flow/queue_fifo.h"
 #include "flow/queue_wait.h"
 #include "platform/memory.h"
+#include "platform/options.h"
 #include "sync/misuse.h"
 
 #define DROPPED_AT_ONCE 32
@@ -100,14 +99,6 @@ void thrum_queue_shutdown(thrum_queue *queue, bool immediate)
 
 /* ---- the beginning, and being freed ---- */
 
-static thrum_queue_options options_of(const thrum_queue_options *given)
-{
-    thrum_queue_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-    return options;
-}
-
 static bool is_sensible(const thrum_queue_options *options)
 {
     switch (options->order) {
@@ -133,7 +124,8 @@ static thrum_queue *allocate(void)
 thrum_queue *thrum_queue_new_with(size_t maxsize, const thrum_queue_options *given)
 {
     th_self(); /* an abandoned thread stops here */
-    thrum_queue_options options = options_of(given);
+    thrum_queue_options options = {.size = 0};
+    th_copy_options(&options, sizeof options, given);
     thrum_queue *queue = is_sensible(&options) ? allocate() : NULL;
     if (queue == NULL)
         return NULL;

@@ -4,6 +4,7 @@
 #ifndef TH_FLOW_QUEUE_ENDS_H
 #define TH_FLOW_QUEUE_ENDS_H
 
+#include "platform/backoff.h"
 #include "platform/cpu.h"
 #include "sync/inner.h"
 #include "thrum/queue.h"
@@ -25,13 +26,13 @@ typedef struct th_segment {
  *               sees that `generation` is not its own. */
 enum { TH_SLEEPERS_NOBODY, TH_SLEEPERS_QUEUED, TH_SLEEPERS_ON_WAY };
 
-/** How long those of one end look at the other before they sleep; see queue_wait.c. All relaxed:
- *  they tune, nothing depends on them. */
+/** How long those of one end look at the other before they sleep; see queue_wait.c. */
 typedef struct th_patience {
-    uint32_t pauses;                   /**< how many pauses the next will spin; 0: none */
-    uint32_t skips;                    /**< how many have not spun since */
-    uint32_t retry;                    /**< how many are not to, before one tries again */
-    uint32_t yield_skips, yield_retry; /**< the same for giving way */
+    /** Card: how many pauses the next will spin; 0: none, unless it is time for a try. By whoever
+     *  has spun, relaxed: it tunes, nothing depends on it. */
+    uint32_t pauses;
+    th_backoff spins;  /**< tries to spin once `pauses` is 0 */
+    th_backoff yields; /**< tries to give way */
 } th_patience;
 
 typedef struct th_queue_end {

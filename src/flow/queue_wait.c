@@ -33,7 +33,6 @@
 #define LOOK_US_MAX 5
 #define YIELDS th_limit(3, 0)
 #define YIELD_US_MAX INT64_C(200)
-#define RETRY_MAX 255
 
 /** What a waker tells a sleeper. */
 enum { GO_ALONE, OWES_WAKE };
@@ -56,37 +55,12 @@ static bool is_blocked(const thrum_queue *queue, const th_queue_end *own)
 
 /* ---- looking ---- */
 
-/* relaxed, both: the numbers tune, nothing depends on them */
-static uint32_t tuned(const uint32_t *number)
-{
-    return th_load_rlx(number); /* relaxed: see above */
-}
-
-static void tune(uint32_t *number, uint32_t value)
-{
-    th_store_rlx(number, value); /* relaxed: see above */
-}
-
-/** Whether it is time: never mind for the next `retry` calls. */
-static bool is_time(uint32_t *skips, const uint32_t *retry)
-{
-    bool now = tuned(skips) >= tuned(retry);
-    tune(skips, now ? 0 : tuned(skips) + 1);
-    return now;
-}
-
-static void try_less_often(uint32_t *retry)
-{
-    if (tuned(retry) < RETRY_MAX)
-        tune(retry, tuned(retry) * 2 + 1);
-}
-
 static uint32_t spin_budget(th_patience *patience)
 {
     if (!th_has_many_cpus())
         return 0;
-    uint32_t pauses = tuned(&patience->pauses);
-    if (pauses == 0 && is_time(&patience->skips, &patience->retry))
+    uint32_t pauses = th_load_rlx(&patience->pauses); /* relaxed: it tunes */
+    if (pauses == 0 && th_backoff_tries(&patience->spins))
         return th_pauses_per_us() * LOOK_US_MAX;
     return pauses;
 }
@@ -94,18 +68,19 @@ static uint32_t spin_budget(th_patience *patience)
 static void spin_paid(th_patience *patience, uint32_t used)
 {
     uint32_t most = th_pauses_per_us() * LOOK_US_MAX;
-    uint32_t more = tuned(&patience->pauses) / 2 + used * 2 + th_pauses_per_us();
-    tune(&patience->pauses, more < most ? more : most);
-    tune(&patience->retry, 0);
+    uint32_t before = th_load_rlx(&patience->pauses); /* relaxed: it tunes */
+    uint32_t more = before / 2 + used * 2 + th_pauses_per_us();
+    th_store_rlx(&patience->pauses, more < most ? more : most); /* relaxed: likewise */
+    th_backoff_tell(&patience->spins, true);
 }
 
 static void spin_was_vain(th_patience *patience, uint32_t budget)
 {
-    bool was_trying = tuned(&patience->pauses) != 0;
+    bool was_trying = th_load_rlx(&patience->pauses) != 0; /* relaxed: it tunes */
     bool goes_on = was_trying && budget / 2 >= th_pauses_per_us() / 2;
-    tune(&patience->pauses, goes_on ? budget / 2 : 0);
+    th_store_rlx(&patience->pauses, goes_on ? budget / 2 : 0); /* relaxed: likewise */
     if (!goes_on)
-        try_less_often(&patience->retry);
+        th_backoff_tell(&patience->spins, false);
 }
 
 /** Watch the other end for a moment; true if there is something to do. */
@@ -129,8 +104,8 @@ static bool spin(const th_queue_wait *wait)
  *  do afterwards. */
 static bool give_way(const th_queue_wait *wait)
 {
-    th_patience *patience = &wait->own->patience;
-    if (!is_time(&patience->yield_skips, &patience->yield_retry))
+    th_backoff *yields = &wait->own->patience.yields;
+    if (!th_backoff_tries(yields))
         return false;
     thrum_time began = thrum_now();
     bool paid = false;
@@ -138,10 +113,7 @@ static bool give_way(const th_queue_wait *wait)
         th_yield();
         paid = !is_blocked(wait->queue, wait->own);
     }
-    if (paid && thrum_now() - began < YIELD_US_MAX * 1000)
-        tune(&patience->yield_retry, 0);
-    else
-        try_less_often(&patience->yield_retry);
+    th_backoff_tell(yields, paid && thrum_now() - began < YIELD_US_MAX * 1000);
     return paid;
 }
 

@@ -31,13 +31,14 @@
  *              bit. A thread name for each timer, as Python has: a number to format for each. */
 #include "thrum/timer.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "flow/timer_service.h"
 #include "park/park.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
+#include "platform/options.h"
+#include "platform/thread.h"
 #include "thread/failure.h"
 #include "thread/registry.h"
 #include "thread/thread.h"
@@ -79,15 +80,6 @@ static bool is_under_way(const thrum_timer *timer, uint32_t state)
 
 /* ---- new ---- */
 
-/** The options of whoever was compiled with them, also with fewer than there are today. */
-static thrum_timer_options options_of(const thrum_timer_options *given)
-{
-    thrum_timer_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-    return options;
-}
-
 static thrum_time interval_of(double seconds)
 {
     if (!(seconds > 0)) /* NaN too */
@@ -99,7 +91,8 @@ static thrum_time interval_of(double seconds)
 thrum_timer *thrum_timer_new_with(double interval, thrum_target target, void *arg,
                                   const thrum_timer_options *given)
 {
-    thrum_timer_options options = options_of(given);
+    thrum_timer_options options = {.size = 0};
+    th_copy_options(&options, sizeof options, given);
     bool is_daemon = th_thread_is_daemon_wanted(options.daemon);
     if (options.repeat && !(interval > 0))
         return NULL;
@@ -221,9 +214,9 @@ void th_timer_job_taken(th_timer_job *job, uint32_t runner)
 void th_timer_job_run(th_timer_job *job)
 {
     thrum_timer *timer = timer_of(job);
-    pthread_cleanup_push(call_is_over, timer);
+    th_cleanup_push(call_is_over, timer);
     call(timer);
-    pthread_cleanup_pop(0);
+    th_cleanup_pop(0);
     if (!repeat(timer))
         call_is_over(timer);
 }

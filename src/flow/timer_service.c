@@ -39,7 +39,6 @@
  *              again and again. A lock-free wheel: an add is shorter than one cache miss. */
 #include "flow/timer_service.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,8 +122,9 @@ static void unlock(void)
 
 /* ---- jobs, under the lock ---- */
 
-/** A job leaves the wheel; true if it was the last that the end of the program awaits there. */
-static bool is_last_awaited(const th_timer_job *job)
+/** A job leaves the wheel: count it no longer; true if it was the last there that the end of the
+ *  program awaits. */
+static bool count_out(const th_timer_job *job)
 {
     return !job->is_daemon && --service.awaited == 0;
 }
@@ -139,7 +139,7 @@ static th_timer_job *take(service_thread *me, thrum_time now, th_timer_after *af
     service.busy++;
     if (!job->is_daemon)
         th_registry_turn_daemon(me->record, false);
-    after->lets_end = is_last_awaited(job);
+    after->lets_end = count_out(job);
     th_timer_job_taken(job, me->context->self);
     return job;
 }
@@ -407,9 +407,9 @@ static void run(service_thread *me, th_timer_job *job, const th_timer_after *aft
     if (after->lets_end)
         th_registry_let_end();
     th_self(); /* an abandoned thread stops here */
-    pthread_cleanup_push(thread_is_lost, me);
+    th_cleanup_push(thread_is_lost, me);
     th_timer_job_run(job);
-    pthread_cleanup_pop(0);
+    th_cleanup_pop(0);
     if (is_awaited && me->process == th_table_generation())
         th_registry_turn_daemon(me->record, true);
     const char *name = thrum_thread_name(me->record);
@@ -532,7 +532,7 @@ bool th_timer_service_add_again(th_timer_job *job, thrum_time when, th_timer_aft
 void th_timer_service_remove(th_timer_job *job, th_timer_after *after)
 {
     th_timer_wheel_remove(&service.wheel, &job->entry);
-    after->lets_end = is_last_awaited(job);
+    after->lets_end = count_out(job);
 }
 
 bool th_timer_service_has_lost(const th_timer_job *job)

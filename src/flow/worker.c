@@ -34,11 +34,9 @@
 #define TAKES_BETWEEN_THEFTS 8
 /** Most items taken from outside at once. */
 #define HANDFUL ((uint32_t)th_limit(32, 2))
-/** How long to hunt, how many may at once, and how often it is left out at most after it was
- *  vain. */
+/** How long to hunt, and how many may at once. */
 #define HUNT_US 10
 #define HUNTERS_MOST 2
-#define HUNTS_SKIPPED_MOST 255
 #define NUMBER_BYTES 12
 
 #define BROKEN_MESSAGE "a thread initializer failed, the thread pool is not usable anymore"
@@ -79,7 +77,7 @@ static bool take_own(th_worker *worker, th_item *ret_item)
 static bool take_outside(th_worker *worker, uint32_t most, th_item *ret_item)
 {
     thrum_executor *executor = worker->executor;
-    th_segment *unused = NULL;
+    th_inbox_segment *unused = NULL;
     th_rawlock_acquire(&executor->lock);
     size_t share = executor->inbox.length / executor->max_workers;
     bool taken = th_inbox_take(&executor->inbox, ret_item, &unused);
@@ -172,23 +170,6 @@ static bool find(th_worker *worker, th_item *ret_item)
 
 /* ---- sleeping ---- */
 
-/** Whether it is worth while to hunt: not if it was in vain before, but for a try now and then. */
-static bool wants_to_hunt(th_worker *worker)
-{
-    if (!th_has_many_cpus() || worker->hunts_skipped++ < worker->hunts_to_skip)
-        return false;
-    worker->hunts_skipped = 0;
-    return true;
-}
-
-static void hunt_has_ended(th_worker *worker, bool paid)
-{
-    if (paid)
-        worker->hunts_to_skip = 0;
-    else if (worker->hunts_to_skip < HUNTS_SKIPPED_MOST)
-        worker->hunts_to_skip = 2 * worker->hunts_to_skip + 1;
-}
-
 /** Look out for tasks for about as long as it costs to be woken. Rarely, so that some gather and
  *  who submits them is not disturbed. */
 static void hunt(th_worker *worker)
@@ -201,7 +182,7 @@ static void hunt(th_worker *worker)
         /* relaxed: a hint */
         paid = th_load_rlx(&executor->inbox.length) > 0 || is_work_queued(worker);
     }
-    hunt_has_ended(worker, paid);
+    th_backoff_tell(&worker->hunts, paid);
 }
 
 /** Under the lock: one that was coming has come; what is queued from now on wakes another. */
@@ -225,7 +206,7 @@ static outlook outlook_of(const thrum_executor *executor)
 static outlook hunt_and_lie_down(th_worker *worker)
 {
     thrum_executor *executor = worker->executor;
-    bool hunts = wants_to_hunt(worker);
+    bool hunts = th_has_many_cpus() && th_backoff_tries(&worker->hunts);
     th_rawlock_acquire(&executor->lock);
     outlook seen = outlook_of(executor);
     if (seen == MAY_SLEEP && hunts && executor->hunters < HUNTERS_MOST) {

@@ -39,6 +39,7 @@
 #include "park/rawlock.h"
 #include "platform/atomic.h"
 #include "platform/clock.h"
+#include "platform/options.h"
 #include "platform/panic.h"
 #include "platform/shelter.h"
 #include "thrum/log.h"
@@ -199,11 +200,9 @@ void thrum_log_write(int level, const char *pathname, int line, const char *func
 static int read_options(thrum_log_options *ret_options, const thrum_log_options *options)
 {
     thrum_log_options read = {.size = sizeof read};
-    if (options != NULL) {
-        if (options->size < sizeof options->size)
-            return THRUM_EINVAL;
-        memcpy(&read, options, options->size < sizeof read ? options->size : sizeof read);
-    }
+    if (options != NULL && options->size < sizeof options->size)
+        return THRUM_EINVAL;
+    th_copy_options(&read, sizeof read, options);
     if (read.level < 0 || (read.filename != NULL && read.stream != NULL) ||
         (read.filemode != NULL && read.filename == NULL))
         return THRUM_EINVAL;

@@ -22,6 +22,11 @@ int th_thread_create(pthread_t *ret_thread, void *(*start)(void *), void *arg, s
 /** Whether `stack_bytes` can be a stack size: 0, or at least TH_STACK_BYTES_MIN. */
 bool th_stack_bytes_valid(size_t stack_bytes);
 
+/** Call `handler(arg)` if the thread ends, by pthread_exit or cancellation, before the
+ *  th_cleanup_pop in the same block. With `execute` other than 0 the pop calls it as well. */
+#define th_cleanup_push(handler, arg) pthread_cleanup_push(handler, arg)
+#define th_cleanup_pop(execute) pthread_cleanup_pop(execute)
+
 /** The calling thread. */
 pthread_t th_thread_self(void);
 

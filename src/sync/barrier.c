@@ -21,10 +21,10 @@
 #include "thrum/barrier.h"
 
 #include <limits.h>
-#include <pthread.h>
 
 #include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/thread.h"
 #include "sync/misuse.h"
 
 _Static_assert(sizeof(thrum_barrier) == 32, "the barrier's size is part of the ABI");
@@ -119,10 +119,10 @@ static int complete(thrum_barrier *barrier, th_bucket *bucket, int index)
     th_bucket_unlock(bucket);
     if (barrier->action != NULL) {
         round.failed = true;
-        pthread_cleanup_push(end_round, &round);
+        th_cleanup_push(end_round, &round);
         bool failed = barrier->action(barrier->arg) != 0;
         round.failed = failed;
-        pthread_cleanup_pop(0);
+        th_cleanup_pop(0);
     }
     end_round(&round);
     return round.broken ? THRUM_EBROKEN : index;

@@ -14,10 +14,9 @@
  *  Who frees   The runner touches the once last with the store of DONE, before anyone is let go. */
 #include "thrum/once.h"
 
-#include <pthread.h>
-
 #include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/thread.h"
 #include "sync/misuse.h"
 
 _Static_assert(sizeof(thrum_once) == 8, "the once's size is part of the ABI");
@@ -58,10 +57,10 @@ static void run_was_left(void *arg)
 static void run_it(thrum_once *once, uint32_t owner, void (*fn)(void *), void *arg)
 {
     run this_run = {once, owner};
-    pthread_cleanup_push(run_was_left, &this_run);
+    th_cleanup_push(run_was_left, &this_run);
     if (fn != NULL)
         fn(arg);
-    pthread_cleanup_pop(0);
+    th_cleanup_pop(0);
     end_run(once, owner, DONE);
 }
 

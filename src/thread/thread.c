@@ -30,6 +30,7 @@
 
 #include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/options.h"
 #include "platform/probe.h"
 #include "platform/thread.h"
 #include "thread/local.h"
@@ -172,15 +173,6 @@ int thrum_thread_start(thrum_thread *thread)
 
 /* ---- handles ---- */
 
-/** The options of whoever was compiled with them, also with fewer than there are today. */
-static thrum_thread_options options_of(const thrum_thread_options *given)
-{
-    thrum_thread_options options = {.size = 0};
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-    return options;
-}
-
 bool th_thread_is_daemon_wanted(enum thrum_daemon wanted)
 {
     if (wanted == THRUM_DAEMON || wanted == THRUM_NOT_DAEMON)
@@ -193,7 +185,8 @@ thrum_thread *thrum_thread_new_with(thrum_target target, void *arg,
                                     const thrum_thread_options *given)
 {
     th_self(); /* an abandoned thread stops here */
-    thrum_thread_options options = options_of(given);
+    thrum_thread_options options = {.size = 0};
+    th_copy_options(&options, sizeof options, given);
     thrum_thread *thread = th_record_new(options.name, NAME_PREFIX);
     if (thread == NULL)
         return NULL;

@@ -22,14 +22,14 @@ static th_item item_of(intptr_t number)
 static void put(th_inbox *inbox, intptr_t number)
 {
     if (th_inbox_needs_segment(inbox))
-        th_inbox_add_segment(inbox, HAVE(th_alloc(sizeof(th_segment))));
+        th_inbox_add_segment(inbox, HAVE(th_alloc(sizeof(th_inbox_segment))));
     th_inbox_put(inbox, item_of(number));
 }
 
 static void check_take(th_inbox *inbox, intptr_t number)
 {
     th_item item;
-    th_segment *unused = NULL;
+    th_inbox_segment *unused = NULL;
     CHECK(th_inbox_take(inbox, &item, &unused));
     CHECK_EQ((intptr_t)item.arg, number);
     th_free(unused);
@@ -38,7 +38,7 @@ static void check_take(th_inbox *inbox, intptr_t number)
 static void check_empty(th_inbox *inbox)
 {
     th_item item;
-    th_segment *unused = NULL;
+    th_inbox_segment *unused = NULL;
     CHECK_EQ(inbox->length, 0);
     CHECK(!th_inbox_take(inbox, &item, &unused));
     CHECK_PTR(unused, NULL);
@@ -47,7 +47,7 @@ static void check_empty(th_inbox *inbox)
 TEST(inbox, first_in_first_out)
 {
     th_inbox inbox;
-    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_segment))));
+    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_inbox_segment))));
     check_empty(&inbox);
     for (int round = 0; round < 3; round++) {
         for (intptr_t i = 0; i < MANY; i++)
@@ -63,7 +63,7 @@ TEST(inbox, first_in_first_out)
 TEST(inbox, puts_and_takes_in_turn)
 {
     th_inbox inbox;
-    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_segment))));
+    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_inbox_segment))));
     unsigned long before = test_allocations();
     intptr_t taken = 0;
     for (intptr_t i = 0; i < MANY; i++) {
@@ -83,7 +83,7 @@ TEST(inbox, puts_and_takes_in_turn)
 TEST(inbox, what_is_left_is_freed)
 {
     th_inbox inbox;
-    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_segment))));
+    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_inbox_segment))));
     for (intptr_t i = 0; i < MANY; i++)
         put(&inbox, i);
     for (intptr_t i = 0; i < 2 * TH_SEGMENT_ITEMS; i++)
@@ -94,7 +94,7 @@ TEST(inbox, what_is_left_is_freed)
 TEST(inbox, withdrawn_items_become_nothing)
 {
     th_inbox inbox;
-    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_segment))));
+    th_inbox_init(&inbox, HAVE(th_alloc(sizeof(th_inbox_segment))));
     CHECK(!th_inbox_withdraw(&inbox, item_of(1)));
     for (intptr_t i = 0; i < MANY; i++)
         put(&inbox, i);
