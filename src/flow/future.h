@@ -64,8 +64,8 @@ struct thrum_future {
     /** Card: handles, as_completed's included + 1 while a queue holds the task + 1 of who cancels,
      *  helps or completes by hand, meanwhile. One more by who has one. */
     uint32_t references;
-    /** `watches`; cancelling, see th_task_settle. Before the locks of groups (wait.c) and of
-     *  park. */
+    /** `watches`; cancelling and breaking, see th_task_settle. Before the locks of groups (wait.c)
+     *  and of park. */
     th_rawlock lock;
     /** Card: owner word of the context that runs it, while RUNNING, written by the claimer after
      *  its CAS; before that, of a task, the last bits of the generation of processes it was made
@@ -100,8 +100,8 @@ void th_task_run(thrum_future *task);
  *  asked to be called back, once that is over. NULL does nothing. */
 void th_task_run_busy(thrum_future *task, uint32_t *is_busy);
 
-/** A queue has taken out a task that it cannot claim: wait until who cancelled it has told the
- *  source, so that the source may go. */
+/** A queue has taken out a task that it cannot claim: wait until who cancelled or broke it has told
+ *  the source, so that the source may go. */
 void th_task_settle(thrum_future *task);
 
 /** PENDING to BROKEN with this message, for waiters to see EBROKEN; false: it was not pending. */

@@ -294,17 +294,17 @@ MODEL(executor, program_ends, .what = "what is queued is done at the end of the 
 
 static void *submit_second(void *unused)
 {
-    int s = thrum_executor_submit(pool, run_task, (void *)1, NULL);
-    model_assert(s == 0 || s == THRUM_ESHUTDOWN);
+    int status = thrum_executor_submit(pool, run_task, (void *)1, NULL);
+    model_assert(status == 0 || status == THRUM_ESHUTDOWN);
     return unused;
 }
-/* a submitter that waits for a place; shutdown(0), then free once it is known to wait */
+/** Once it is known that the other waits for a place. */
 static void close_twice(void)
 {
     make(1, 1);
     submit(0);
     thrum_thread *other = kit_spawn(submit_second, NULL);
-    /* only where the submitter waits already: it is then counted as alive */
+    /* who waits for a place is counted as alive */
     th_rawlock_acquire(&pool->lock);
     size_t alive = pool->alive;
     th_rawlock_release(&pool->lock);
@@ -314,6 +314,7 @@ static void close_twice(void)
     free_it();
     kit_join_and_free(other);
 }
+
 MODEL(executor, closes_twice, .what = "shutdown then free beside a waiting submit",
       .threads = {close_twice}, .preemptions = 2, .long_preemptions = 3)
 
@@ -323,6 +324,7 @@ static void *submit_shut_wait(void *number)
     model_assert(thrum_executor_shutdown(pool, 0) == 0);
     return wait_for_second(number);
 }
+
 static void shut_and_wait(void)
 {
     make(2, 0);
@@ -332,8 +334,47 @@ static void shut_and_wait(void)
     model_assert(thrum_event_wait(&second_has_run) == 0);
     free_it();
 }
+
 MODEL(executor, leaves_work, .what = "shut while a subtask lies in the queue of who blocks",
       .threads = {shut_and_wait}, .finish = four_ran, .preemptions = 2, .long_preemptions = 3)
+
+static thrum_event told;
+
+static void *tell(void *number)
+{
+    runs[(intptr_t)number]++;
+    thrum_event_set(&told);
+    return number;
+}
+
+/** It runs nothing more before another has run its subtask. */
+static void *submit_and_await(void *number)
+{
+    runs[(intptr_t)number]++;
+    int status = thrum_executor_submit(pool, tell, (void *)2, NULL);
+    model_assert(status == 0 || status == THRUM_ESHUTDOWN);
+    if (status == 0)
+        model_assert(thrum_event_wait(&told) == 0);
+    return number;
+}
+
+static void shut_beside_subtask(void)
+{
+    make(2, 0);
+    submit(0);
+    model_assert(thrum_executor_submit(pool, submit_and_await, (void *)1, NULL) == 0);
+    model_assert(thrum_executor_shutdown(pool, 0) == 0);
+    free_it();
+}
+
+static void two_or_three_ran(void)
+{
+    model_assert(runs[0] == 1 && runs[1] == 1 && runs[2] <= 1);
+}
+
+MODEL(executor, leaves_subtask, .what = "shut as a task submits what it waits for",
+      .threads = {shut_beside_subtask}, .finish = two_or_three_ran, .preemptions = 2,
+      .long_preemptions = 3)
 
 static thrum_event has_subs, end_first;
 static thrum_future *subs[4];
@@ -345,6 +386,7 @@ static void *submit_subs(void *number)
     (void)thrum_event_wait(&end_first);
     return number;
 }
+
 static void cancel_amid_thefts(void)
 {
     make(2, 0);
@@ -363,10 +405,10 @@ static void cancel_amid_thefts(void)
     }
     model_assert(started <= 1);
 }
+
 MODEL(executor, cancels_stolen, .what = "shutdown(CANCEL) while tasks are being stolen",
       .threads = {cancel_amid_thefts}, .preemptions = 2)
 
-/* a task accepted (0) is run, or its future is done, without another submit */
 static thrum_future *others;
 static void *submit_other(void *unused)
 {
@@ -374,6 +416,7 @@ static void *submit_other(void *unused)
         others = NULL;
     return unused;
 }
+
 static void submit_beside_failure(void)
 {
     pool = thrum_executor_new(.max_workers = 1, .thread_name_prefix = "w");
@@ -392,10 +435,10 @@ static void submit_beside_failure(void)
     thrum_future_free(others);
     free_it();
 }
+
 MODEL(executor, stranded, .what = "no thread for one, whose other has been told that it comes",
       .threads = {submit_beside_failure}, .failures = 1, .preemptions = 1, .long_preemptions = 2)
 
-/* drain beside growth */
 static void drain_beside_growth(void)
 {
     make(2, 0);
@@ -405,5 +448,6 @@ static void drain_beside_growth(void)
     kit_join_and_free(other);
     free_it();
 }
+
 MODEL(executor, drain, .what = "cancel beside growth", .threads = {drain_beside_growth},
       .preemptions = 2)
