@@ -3,7 +3,7 @@
  *  fetch_all: download many URLs with a few workers, and say of each how it went as it is done.
  *
  *      The work is waiting, so N workers are close to N times as fast as one. In Python (the whole
- *      program stands in docs/guide.md):
+ *      program stands in docs/twins.md):
  *
  *          with ThreadPoolExecutor(max_workers=workers) as executor:
  *              futures = {executor.submit(fetch, url): url for url in urls}

@@ -18,7 +18,7 @@ import re
 
 import source
 
-FILES = ("src/park", "src/sync", "src/thread", "src/observe", "include/thrum")
+FILES = ("src/park", "src/sync", "src/thread", "src/flow", "src/observe", "include/thrum")
 BY_RULE_NOT = ("src/observe/log_",)  # how lines look is no matter of order
 
 # Which models, and which tests, look at a file first.
@@ -38,12 +38,31 @@ MODELS = {
     "src/sync/barrier.c": "barrier gate",
     "src/sync/once.c": "once gate",
     "src/sync/misuse.c": "gate",
+    "src/sync/inner.c": "queue",
+    "src/sync/inner.h": "queue",
     "src/thread/record.c": "thread registry",
     "src/thread/thread.c": "thread registry fork gate",
     "src/thread/registry.c": "registry thread fork",
     "src/thread/shutdown.c": "thread registry fork gate",
     "src/thread/failure.c": "gate thread",
     "src/thread/local.c": "local fork gate",
+    "src/flow/queue.c": "queue",
+    "src/flow/queue_move.c": "queue",
+    "src/flow/queue_wait.c": "queue",
+    "src/flow/queue_done.c": "queue",
+    "src/flow/queue_fifo.c": "queue",
+    "src/flow/queue_ends.h": "queue",
+    "src/flow/future.c": "future task futures_wait as_completed executor",
+    "src/flow/watch.c": "future task futures_wait as_completed",
+    "src/flow/wait.c": "futures_wait as_completed",
+    "src/flow/runner.c": "task executor futures_wait",
+    "src/flow/executor.c": "executor",
+    "src/flow/pool.c": "executor",
+    "src/flow/worker.c": "executor",
+    "src/flow/run_queue.c": "run_queue executor",
+    "src/flow/inbox.c": "executor",
+    "src/flow/timer.c": "timer",
+    "src/flow/timer_service.c": "timer",
     "src/observe/deadlock.c": "deadlock gate",
     "src/observe/log.c": "log fork",
     "include/thrum/lock.h": "lock",
@@ -71,6 +90,16 @@ ALSO_TESTS = {
     "src/thread/registry.c": "thread/test_thread thread/test_shutdown process/test_process",
     "src/thread/shutdown.c": "thread/test_thread process/test_process",
     "src/thread/local.c": "process/test_process",
+    "src/flow/queue_move.c": "flow/test_queue flow/test_queue_wait",
+    "src/flow/queue_done.c": "flow/test_queue",
+    "src/flow/queue_wait.c": "flow/test_queue",
+    "src/flow/watch.c": "flow/test_future flow/test_wait",
+    "src/flow/future.c": "flow/test_wait flow/test_runner flow/test_executor",
+    "src/flow/pool.c": "flow/test_executor flow/test_worker",
+    "src/flow/worker.c": "flow/test_executor flow/test_pool",
+    "src/flow/executor.c": "flow/test_worker flow/test_pool",
+    "src/flow/timer.c": "flow/test_timer_service",
+    "src/flow/timer_service.c": "flow/test_timer",
     "src/observe/log.c": "process/test_process",
     "src/process/process.c": "thread/test_local observe/test_log",
 }

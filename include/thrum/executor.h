@@ -11,11 +11,13 @@
  *      }
  *
  *  A thread is started for a task while there are fewer than `max_workers` and none of them is
- *  free. With one worker tasks start in the order in which they were submitted; several keep it but
- *  for a few dozen tasks that a worker has taken at once. Waiting inside a task for another of
- *  the same executor never deadlocks: see future.h. When the program ends, what has been submitted
- *  is done first. In a forked child the parent's executors answer THRUM_ESHUTDOWN,
- *  and waits without end for their tasks THRUM_EDEADLK.
+ *  free. With one worker tasks start in the order in which they were submitted, but for those that
+ *  a task waits for. With several this holds for those submitted from outside, but for a few dozen
+ *  that a worker has taken at once; a task's own subtasks may start before them. Waiting inside a
+ *  task, without a deadline, for another of the same executor never deadlocks: see future.h. When
+ *  the program ends, what has been submitted is done first. In a forked child the parent's
+ *  executors refuse tasks with THRUM_ESHUTDOWN, shutting one down there waits for nothing, and
+ *  waits without end for their tasks are answered THRUM_EDEADLK.
  *
  *  A task returns. One that ends its thread instead (pthread_exit) leaves its future undone, and
  *  who waits for the executor waiting.
@@ -104,12 +106,13 @@ THRUM_API int thrum_executor_try_submit(thrum_executor *executor, thrum_target t
  *  @param executor  any executor
  *  @param target    what to call
  *  @param inputs    the arguments
- *  @param n         how many; with 0 it returns at once
+ *  @param n         how many; with 0 it returns at once, what a submit would be refused with
  *  @param results   where `n` results go; NULL: they are not wanted. After a failure those of
  *                   calls before the first failed one are there
  *  @return 0; THRUM_EFAILED: a call failed (thrum_executor_map_until says how); THRUM_ECANCELLED:
  *          the executor was shut down with THRUM_CANCEL_FUTURES; THRUM_EDEADLK: in a task that an
- *          input waits for; and as thrum_executor_submit
+ *          input waits for; and as thrum_executor_submit, though with THRUM_ENOMEM calls may have
+ *          been made
  *  @blocks until all calls are made   @thread any   @memory release, then acquire
  *  @python list(Executor.map(fn, inputs))   @since 0.1 */
 THRUM_API int thrum_executor_map(thrum_executor *executor, thrum_target target, void *const *inputs,
@@ -140,7 +143,7 @@ typedef struct thrum_map_options {
     size_t size; /**< private: sizeof, filled in by the macro */
     /** most tasks whose results have not been taken; 0: all inputs are submitted at once */
     size_t buffersize THRUM_PRIVATE_UNSET;
-    /** the latest that thrum_map_next waits; 0: for ever */
+    /** the latest that thrum_map_new and thrum_map_next wait; 0: for ever */
     thrum_time deadline THRUM_PRIVATE_UNSET;
 } thrum_map_options;
 
@@ -151,7 +154,8 @@ typedef struct thrum_map_options {
  *                   Called by thrum_map_new and thrum_map_next, never again after a false
  *  @param state     handed to `next`
  *  @param options   with `size` set, or NULL
- *  @return a handle the caller frees; NULL: no memory, or an argument that is NULL
+ *  @return a handle the caller frees; NULL: no memory, executor, target or next is NULL, or a
+ *          buffersize that looks negative
  *  @blocks as thrum_executor_submit   @thread any   @memory release
  *  @python Executor.map(fn, iterable, buffersize=...)   @since 0.1 */
 THRUM_API thrum_map *thrum_map_new_with(thrum_executor *executor, thrum_target target,
@@ -168,7 +172,8 @@ THRUM_API thrum_map *thrum_map_new_with(thrum_executor *executor, thrum_target t
  *  @param executor  any executor, which must outlive the map
  *  @param target    what to call with each input
  *  @param next      gives the next input
- *  @return a handle the caller frees; NULL: no memory, or an argument that is NULL
+ *  @return a handle the caller frees; NULL: no memory, executor, target or next is NULL, or a
+ *          buffersize that looks negative
  *  @blocks as thrum_executor_submit   @thread any   @memory release
  *  @python Executor.map(fn, iterable, buffersize=...)   @since 0.1 */
 #define thrum_map_new(executor, target, next, ...)                                                 \
@@ -179,10 +184,10 @@ THRUM_API thrum_map *thrum_map_new_with(thrum_executor *executor, thrum_target t
  *  @param ret_result  where the result goes; may be NULL
  *  @param deadline    an instant; THRUM_FOREVER allowed. The map's own counts if it is earlier
  *  @return 0; THRUM_EEMPTY: no more; THRUM_ESTATE: called by its own `next`. Once: THRUM_EFAILED,
- *          see thrum_map_error; THRUM_ECANCELLED; THRUM_EBROKEN; and the map is at its end, what
- *          has not begun is cancelled. Nothing lost: THRUM_ETIMEDOUT; THRUM_EDEADLK;
- *          THRUM_ESHUTDOWN, THRUM_EAGAIN, THRUM_ENOMEM: the next input could not be submitted;
- *          THRUM_EINVAL: NULL
+ *          THRUM_EBROKEN: see thrum_map_error; THRUM_ECANCELLED; and the map is at its end, what
+ *          has not begun is cancelled. Nothing lost, and told again by the next call:
+ *          THRUM_ETIMEDOUT; THRUM_EDEADLK; THRUM_ESHUTDOWN, THRUM_EBROKEN, THRUM_EAGAIN,
+ *          THRUM_ENOMEM: the next input could not be submitted; THRUM_EINVAL: NULL
  *  @blocks until `deadline`   @thread one at a time   @memory acquire
  *  @python next(iterator)   @since 0.1 */
 THRUM_API int thrum_map_next_until(thrum_map *map, void **ret_result, thrum_time deadline);
@@ -191,14 +196,15 @@ THRUM_API int thrum_map_next_until(thrum_map *map, void **ret_result, thrum_time
  *  @param map         what thrum_map_new gave
  *  @param ret_result  where the result goes; may be NULL
  *  @return as thrum_map_next_until
- *  @blocks until there is one   @thread one at a time   @memory acquire
+ *  @blocks until there is one, and, with .max_pending, room for the next inputs
+ *  @thread one at a time   @memory acquire
  *  @python next(iterator)   @since 0.1 */
 THRUM_API int thrum_map_next(thrum_map *map, void **ret_result);
 
 /** How the map failed.
  *  @param map  what thrum_map_new gave
- *  @return what thrum_fail said, valid as long as the map; NULL unless thrum_map_next has answered
- *          THRUM_EFAILED or THRUM_EBROKEN, and for NULL
+ *  @return what thrum_fail said, valid as long as the map; NULL unless a task has failed or was
+ *          broken, and for NULL
  *  @blocks no   @thread one at a time   @memory none   @python the exception   @since 0.1 */
 THRUM_API const thrum_error *thrum_map_error(const thrum_map *map);
 
@@ -258,7 +264,8 @@ static inline void thrum_private_executor_end(thrum_executor **executor)
 /** Declare an executor for the rest of the enclosing block, at whose end, however it is left, it is
  *  shut down, waiting, and freed: `THRUM_EXECUTOR(pool, .max_workers = 2);`. Declare what its tasks
  *  use before it: what is declared later is gone when it waits for them. The options are those of
- *  thrum_executor_new; without memory it is NULL, which every function answers THRUM_EINVAL.
+ *  thrum_executor_new; without memory it is NULL, which functions that return a status answer
+ *  THRUM_EINVAL, and thrum_map_new with NULL.
  *  @blocks at the end of the block   @thread any   @memory acquire
  *  @python with ThreadPoolExecutor(...) as pool:   @since 0.1 */
 #define THRUM_EXECUTOR(...) THRUM_PRIVATE_EXECUTOR(__VA_ARGS__, )

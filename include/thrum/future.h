@@ -15,8 +15,9 @@
  *  An executor makes futures; thrum_future_new makes one that is completed by hand. A cancelled
  *  future is done at once, also for thrum_futures_wait and thrum_as_completed (in Python only once
  *  a worker has noticed). A worker of an executor that waits without a deadline for a task of the
- *  same executor runs it itself if nobody has begun it, and is told THRUM_EDEADLK when the wait
- *  could never end.
+ *  same executor runs it itself if nobody has begun it. Where running tasks wait for each other in
+ *  a circle, without deadlines, the last to wait is told THRUM_EDEADLK; waits for futures made by
+ *  hand, for locks, queues and the like are not followed.
  */
 #ifndef THRUM_FUTURE_H
 #define THRUM_FUTURE_H
@@ -86,7 +87,7 @@ THRUM_API bool thrum_future_is_cancelled(const thrum_future *future);
 
 /** Whether somebody is at work on it.
  *  @param future  any future; NULL answers false
- *  @return true from the start of its task to the end
+ *  @return true from the start of its task, or thrum_future_start, to the end
  *  @blocks no   @thread any   @memory relaxed   @python Future.running()   @since 0.1 */
 THRUM_API bool thrum_future_is_running(const thrum_future *future);
 
@@ -102,7 +103,8 @@ THRUM_API bool thrum_future_is_done(const thrum_future *future);
  *  returns.
  *  @param future  any future; NULL answers false
  *  @return true: it is cancelled, now or before; false: it is running, or done otherwise
- *  @blocks no   @thread any   @memory acq_rel   @python Future.cancel()   @since 0.1 */
+ *  @blocks no   @thread any   @memory release; acquire if it was cancelled before
+ *  @python Future.cancel()   @since 0.1 */
 THRUM_API bool thrum_future_cancel(thrum_future *future);
 
 /** Have `callback(future, arg)` called once when the future is done: by the thread that completes
@@ -125,7 +127,8 @@ THRUM_API int thrum_future_add_done_callback(thrum_future *future,
  *  @blocks no   @thread any   @memory relaxed   @python another reference   @since 0.1 */
 THRUM_API thrum_future *thrum_future_ref(thrum_future *future);
 
-/** Drop a handle. A task that has not been run is run all the same. With the last reference the
+/** Drop a handle. A task that has not been run is run all the same; if it then fails and nobody
+ *  has a handle or a callback, the excepthook is told. With the last reference the
  *  error goes, and callbacks of a future that was never done are forgotten; results are the
  *  program's own.
  *  @param future  a handle of the caller's, or NULL
@@ -182,7 +185,9 @@ typedef enum thrum_return_when {
  *  @param return_when  one of thrum_return_when
  *  @param deadline     an instant; THRUM_FOREVER allowed
  *  @return 0: as `return_when` says; THRUM_ETIMEDOUT; THRUM_EDEADLK: with THRUM_FOREVER, in a task
- *          that they wait for themselves; THRUM_ENOMEM; THRUM_EINVAL: a NULL, another `return_when`
+ *          that they wait for themselves, or in a forked child for tasks of the parent's executor;
+ *          THRUM_ENOMEM; THRUM_EINVAL: a NULL, another `return_when`, or more than a billion
+ *          futures; THRUM_ECANCELLED is reserved
  *  @blocks until `deadline`   @thread any   @memory acquire, of those that are done
  *  @python wait(fs, timeout, return_when)   @since 0.1 */
 THRUM_API int thrum_futures_wait_until(thrum_future *const *futures, size_t n,
@@ -215,7 +220,8 @@ THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *future
  *  @param ret_future  where the future goes, lent until `all` is freed; may be NULL
  *  @param deadline    an instant; THRUM_FOREVER allowed
  *  @return 0; THRUM_EEMPTY: all have been given; THRUM_ETIMEDOUT; THRUM_EDEADLK: with
- *          THRUM_FOREVER, in a task that they wait for themselves; THRUM_EINVAL: NULL
+ *          THRUM_FOREVER, in a task that they wait for themselves, or in a forked child for tasks
+ *          of the parent's executor; THRUM_EINVAL: NULL; THRUM_ECANCELLED is reserved
  *  @blocks until `deadline`   @thread one at a time   @memory acquire
  *  @python next(iterator), with as_completed(fs, timeout)   @since 0.1 */
 THRUM_API int thrum_as_completed_next_until(thrum_as_completed *all, thrum_future **ret_future,

@@ -21,8 +21,8 @@
 
 THRUM_BEGIN_DECLS
 
-/** A queue. Any number of threads may put and get. An item that was got is whoever got it's; what
- *  its putter did before is visible to it. */
+/** A queue. Any number of threads may put and get. An item that was got belongs to whoever got
+ *  it, who sees what its putter did before. */
 typedef struct thrum_queue thrum_queue;
 
 /** Which item leaves first. */
@@ -66,7 +66,8 @@ THRUM_API thrum_queue *thrum_queue_new_with(size_t maxsize, const thrum_queue_op
 /** Free a queue that no thread uses any more; one that is still returning from a put, a get or a
  *  soft shutdown is waited for. Items left are destroyed with `.destroy_item`.
  *  @param queue  from thrum_queue_new; NULL does nothing
- *  @blocks no   @thread any   @memory acquire   @python del queue   @since 0.1 */
+ *  @blocks only for those that are still returning   @thread any   @memory acquire
+ *  @python del queue   @since 0.1 */
 THRUM_API void thrum_queue_free(thrum_queue *queue);
 
 /** Put an item, waiting while the queue is full.
@@ -201,7 +202,7 @@ THRUM_API int thrum_queue_join(thrum_queue *queue);
 THRUM_API int thrum_queue_join_until(thrum_queue *queue, thrum_time deadline);
 
 /** Shut the queue down, for good: puts fail from now on, gets once nothing is left; all that wait
- *  are woken. A second call may be immediate where the first was not.
+ *  in a put or a get are woken. A second call may be immediate where the first was not.
  *  @param queue      any queue; NULL is misuse
  *  @param immediate  drop all items: they are destroyed with `.destroy_item` and count as done
  *  @blocks no   @thread any, not signal handlers   @memory acq_rel

@@ -12,8 +12,10 @@
  *      thrum_timer_free(timer);
  *
  *  All timers share a few threads, which sleep until the next call is due. A slow call delays no
- *  other timer's; the first after a run of short ones may, by a millisecond at most. Timers due at
- *  the same instant begin in the order in which they were started.
+ *  other timer's as a rule. By a millisecond it may: the first after a run of short ones, and while
+ *  as many are under way as the service has threads, until it adds some. A burst of short calls is
+ *  run by those few threads, one after the other. Timers due at the same instant begin in the order
+ *  in which they were started. In a forked child the parent's timers are over.
  */
 #ifndef THRUM_TIMER_H
 #define THRUM_TIMER_H
@@ -30,7 +32,8 @@ typedef struct thrum_timer_options {
     size_t size;                          /**< private: sizeof, filled in by the macro */
     const char *name THRUM_PRIVATE_UNSET; /**< copied; what the thread is called during the call.
                                                NULL: "Timer-N", a name of the service's threads */
-    /** Whether the end of the program abandons the timer rather than waiting for its call. */
+    /** Whether the end of the program abandons the timer rather than waiting for its call. Unset:
+     *  as the thread that makes it; a thread that thrum has not made counts as a daemon. */
     enum thrum_daemon daemon THRUM_PRIVATE_UNSET;
     /** Call again every interval, counted from the start: late calls delay none that follow. Calls
      *  never overlap; those missed during a call are made up for by one, right after it. */

@@ -19,13 +19,14 @@
  *              no other, the item becomes nothing.
  *  Rejected    Tasks in a list by their own pointers, recycled: twice the memory, and a miss of the
  *              cache for each when it is taken and when it is used again. */
+#include <limits.h>
+
 #include "flow/pool.h"
 #include "flow/worker.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
 #include "platform/options.h"
 
-#include <limits.h>
 /** How a submit waits for a place. */
 typedef struct patience {
     bool may_wait;

@@ -18,7 +18,7 @@
  *              inputs before a failure are called: they were given out before it.
  *  Who frees   The last of the caller and the shares that are run. Of a share that is cancelled or
  *              broken the caller drops the reference.
- *  Rejected    A future for each input: 60 bytes and some 100 ns each. The share's own future for
+ *  Rejected    A future for each input: an allocation and several locked instructions each. The share's own future for
  *              the waiting alone would do, but a late slow call would hold up the report of a
  *              failure. */
 #include <string.h>
@@ -223,7 +223,9 @@ static bool look_whether_settled(job *all)
 static int end_share(job *all, thrum_future *future)
 {
     int status = 0;
-    if (thrum_future_cancel(future))
+    bool is_cancelled = thrum_future_cancel(future);
+    th_task_settle(future); /* one that is being broken is broken then */
+    if (is_cancelled)
         status = THRUM_ECANCELLED;
     else if (thrum_future_is_done(future) && th_future_status(future) == THRUM_EBROKEN)
         status = THRUM_EBROKEN;

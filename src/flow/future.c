@@ -236,9 +236,8 @@ void th_task_run_busy(thrum_future *task, uint32_t *is_busy)
     th_failure *before = th_failure_exchange(&failure);
     void *result = task->target(task->arg);
     th_failure_exchange(before);
-    /* relaxed: one that is listed only now may find its caller counted as free */
-    bool has_watches = (th_load_rlx(&task->state) & TH_TASK_WATCHED) != 0;
-    if (is_busy != NULL && !has_watches)
+    bool calls_back = is_busy != NULL && th_future_calls_back(task);
+    if (is_busy != NULL && !calls_back)
         th_store_rlx(is_busy, 0); /* relaxed: published with the outcome */
     if (failure.has_failed) {
         fail(task, &failure);
@@ -246,7 +245,7 @@ void th_task_run_busy(thrum_future *task, uint32_t *is_busy)
         task->result = result;
         th_future_announce(task, conclude(task, TH_TASK_SUCCEEDED));
     }
-    if (is_busy != NULL && has_watches)
+    if (calls_back)
         th_store_rlx(is_busy, 0); /* relaxed: callbacks may block as the task may */
 }
 
@@ -263,14 +262,22 @@ void th_task_settle(thrum_future *task)
 
 bool th_task_break(thrum_future *task, const char *message)
 {
-    uint32_t state; /* by way of RUNNING, so that the unions have one writer */
-    if (!leave_pending(task, TH_TASK_RUNNING, &state))
-        return false;
-    if (task->source != NULL && task->source->left_pending != NULL)
-        task->source->left_pending(task->source);
-    task->error = make_error_of(0, message);
-    th_future_announce(task, conclude(task, TH_TASK_BROKEN));
-    return true;
+    uint32_t state;
+    th_future_error *error = make_error_of(0, message);
+    th_rawlock_acquire(&task->lock); /* as a cancel: see th_task_settle */
+    bool breaks = leave_pending(task, TH_TASK_RUNNING, &state); /* the unions have one writer */
+    if (breaks) {
+        if (task->source != NULL && task->source->left_pending != NULL)
+            task->source->left_pending(task->source);
+        task->error = error;
+        state = conclude(task, TH_TASK_BROKEN);
+    }
+    th_rawlock_release(&task->lock);
+    if (breaks)
+        th_future_announce(task, state);
+    else
+        th_free(error);
+    return breaks;
 }
 
 /* ---- cancelling, and completing by hand ---- */

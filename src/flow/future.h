@@ -12,8 +12,9 @@
 
 /** Card of `state`:
  *      bits 0-2   the phase:
- *          PENDING -> RUNNING              th_task_claim, thrum_future_start: by CAS
- *          PENDING -> CANCELLED            thrum_future_cancel: by CAS under `lock`
+ *          PENDING -> RUNNING              th_task_claim, th_task_break, thrum_future_start: by CAS
+ *          PENDING -> CANCELLED            thrum_future_cancel: by CAS; under `lock`, but for one
+ *                                          made by hand that nobody waits for
  *          RUNNING -> SUCCEEDED, FAILED, BROKEN    who completes it: by CAS
  *          PENDING -> RUNNING + TAKEN      who completes one made by hand, first: by CAS
  *      SLEPT_ON   somebody may be queued under the future's address; set under its bucket lock
@@ -71,8 +72,7 @@ struct thrum_future {
      *  its CAS; before that, of a task, the last bits of the generation of processes it was made
      *  in; 0 for one made by hand. Read anywhere. */
     uint32_t runner;
-    struct thrum_future *next; /**< of whatever queue holds the task; the queue's own */
-    th_task_source *source;    /**< NULL: made by hand. Valid while a queue holds the task. */
+    th_task_source *source; /**< NULL: made by hand. Valid while a queue holds the task. */
     union {
         thrum_target target;    /**< until it has run */
         th_future_error *error; /**< of FAILED, BROKEN; NULL: there was no memory for it */
@@ -126,6 +126,8 @@ bool th_future_has_failed(const thrum_future *future);
 
 /** Sleep until the future is done (true) or the deadline has passed. Does not stop the caller. */
 bool th_future_sleep(thrum_future *future, thrum_time deadline);
+/** Whether there are callbacks to be called; more may be added meanwhile. */
+bool th_future_calls_back(thrum_future *future);
 /** The future is done, and its word was `state` just before: wake, tell and call those who wait.
  *  The caller holds a reference. */
 void th_future_announce(thrum_future *future, uint32_t state);

@@ -14,11 +14,12 @@
  *              which there is no room in the ring.
  *  Rejected    Pulling the next input before waiting for the oldest result, as Python does: one
  *              more is in flight than was asked for. */
+#include <stdint.h>
+
 #include "flow/future.h"
 #include "platform/memory.h"
 #include "platform/options.h"
 #include "thrum/executor.h"
-#include <stdint.h>
 
 #define FIRST_ROOM 16
 

@@ -18,10 +18,10 @@
  *              either makes one of them see the other.
  *  Growing     As many tasks as are waiting to be taken, so many workers must be free, or as many
  *              as there may be: a worker is free unless it is busy. It becomes busy before it takes
- *              a task, and free before anybody is told that the task is done; so after three
- *              submits with a wait after each there is one thread, after three of tasks that block
- *              there are three. A look that comes in between starts a thread too many rather than
- *              one too few.
+ *              a task, and free before anybody is told that the task is done, or once the
+ *              callbacks of one that has any have been called; so after three submits with a wait
+ *              after each there is one thread, after three of tasks that block there are three. A
+ *              look that comes in between starts a thread too many rather than one too few.
  *  Invariants  A task that is waiting, and a worker that sleeps or may be started: then somebody is
  *              awake who will look (a worker on its way, or one that has not fallen asleep yet), or
  *              no thread could be started when the task came. tests/model/model_executor.c shows

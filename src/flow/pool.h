@@ -29,8 +29,9 @@ typedef struct th_worker {
     thrum_thread *thread;
     /** Card: the next in the list of all workers, which only grows; by who adds it. */
     struct th_worker *next;
-    /** Card: 1 from when it takes a task until its target has returned, and while it has no thread.
-     *  Set before the task is taken, so that no task disappears without somebody becoming busy. */
+    /** Card: 1 from when it takes a task until its target has returned and the callbacks, if there
+     *  are any, have been called; and while it has no thread. Set before the task is taken, so that
+     *  no task disappears without somebody becoming busy. */
     uint32_t is_busy;
     th_run_queue queue;
     thrum_semaphore wake; /**< a permit for who has taken it off the idle stack */
@@ -70,7 +71,9 @@ struct thrum_executor {
 
     char apart[TH_CACHE_LINE];
     th_rawlock lock; /**< for what follows; taken after a future's, before park's */
-    /** Card: bits of TH_POOL_IS_x, never cleared; set under the lock, read by workers without. */
+    /** Card: bits of TH_POOL_x, never cleared; set under the lock. IS_SHUT alone: refuse, but do
+     *  what is there. With IS_BROKEN or CANCELS what has not started is given up; CANCELS only
+     *  after IS_SHUT. Read by workers without the lock. */
     uint32_t refusal;
     th_inbox inbox;  /**< what comes from outside */
     th_worker *idle; /**< those that sleep, or are about to; the last to come first */

@@ -86,7 +86,7 @@ void th_runner_leave(void)
 /** Who is at work on the future, or NULL. */
 static th_runner *runner_of(const thrum_future *future)
 {
-    /* relaxed: both; see Why a found cycle is real */
+    /* relaxed: both; see Why what is stuck is so for ever */
     if (future == NULL || (th_load_rlx(&future->state) & TH_TASK_PHASE) != TH_TASK_RUNNING)
         return NULL;
     uint32_t owner = th_load_rlx(&future->runner); /* relaxed: likewise */

@@ -42,6 +42,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "park/park.h"
 #include "park/rawlock.h"
 #include "park/table.h"
 #include "platform/atomic.h"
@@ -202,7 +203,7 @@ static void call_leader(thrum_time when, th_timer_after *after)
 static void sleep_until(const service_thread *me, thrum_time deadline)
 {
     unlock();
-    me->context->parker.suspend(&me->context->parker, deadline);
+    th_doze(me->context, deadline);
     th_self(); /* an abandoned thread stops here */
     th_timer_service_lock();
 }

@@ -33,7 +33,7 @@ typedef struct callback_watch {
 /** Under the lock that goes with the flag: say that somebody waits; false if the future is done. */
 static bool mark(thrum_future *future, uint32_t flag)
 {
-    uint32_t state = th_load_acq(&future->state); /* pairs: th_task_run, thrum_future_set_result */
+    uint32_t state = th_load_acq(&future->state); /* pairs: conclude, complete */
     while (!th_task_is_final(state)) {
         if ((state & flag) != 0)
             return true;
@@ -41,7 +41,7 @@ static bool mark(thrum_future *future, uint32_t flag)
         if (th_cas_rlx(&future->state, &state, state | flag))
             return true;
     }
-    (void)th_load_acq(&future->state); /* pairs: th_task_run, thrum_future_set_result */
+    (void)th_load_acq(&future->state); /* pairs: conclude, complete */
     return false;
 }
 
@@ -95,6 +95,22 @@ bool th_future_watch(thrum_future *future, th_watch *watch)
         append(future, watch);
     th_rawlock_release(&future->lock);
     return waiting;
+}
+
+bool th_future_calls_back(thrum_future *future)
+{
+    bool found = false;
+    /* relaxed: one that is listed only now may find its caller counted as free */
+    if ((th_load_rlx(&future->state) & TH_TASK_WATCHED) == 0)
+        return false;
+    th_rawlock_acquire(&future->lock);
+    const th_watch *first = future->watches;
+    for (const th_watch *watch = first; watch != NULL && !found;) {
+        found = watch->tell == NULL;
+        watch = watch->next != first ? watch->next : NULL;
+    }
+    th_rawlock_release(&future->lock);
+    return found;
 }
 
 void th_future_unwatch(thrum_future *future, th_watch *watch)

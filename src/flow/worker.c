@@ -12,15 +12,17 @@
  *              pool.c for why no task is left lying then.
  *              A task that is taken may have been run by who waited for it, or cancelled: then the
  *              reference of the queue is dropped, and that is all.
+ *  Leaving     When nothing is left outside and the pool is shut, a worker counts itself out and
+ *              then looks at the others' queues once more. Who puts a task into its own queue looks
+ *              at the count afterwards, with a fence between the two steps of either: so the worker
+ *              comes back, or another is started, and no task lies behind one that waits for it.
  *  Who frees   The last to leave a pool that is shut touches it last in setting `ended`, or frees
- *  it
- *              if it has been freed by one of its workers.
+ *              it if it has been freed by one of its workers.
  *  Fork        A worker that forks in a task is the only thread of the child, and of an executor
  *              that is left behind: it looks for no further task.
  *  Hunting     Before it sleeps a worker looks out for tasks for some microseconds, as long as that
  *              pays: falling asleep and being woken cost more, to it and to who submits.
- *  Rejected    A thread that ends after some
- *              idle time: Python's stay. */
+ *  Rejected    A thread that ends after some idle time: Python's stay. */
 #include "flow/worker.h"
 
 #include <stdio.h>
@@ -98,8 +100,8 @@ static bool take_outside(th_worker *worker, uint32_t most, th_item *ret_item)
 /** The next of all workers, in a circle. */
 static th_worker *next_worker(const th_worker *worker)
 {
-    th_worker *next = th_load_acq(&worker->next); /* pairs: th_worker_add */
-    /* pairs: th_worker_add */
+    th_worker *next = th_load_acq(&worker->next); /* pairs: enlist */
+    /* pairs: enlist */
     return next != NULL ? next : th_load_acq(&worker->executor->all_workers);
 }
 
@@ -225,6 +227,30 @@ static outlook hunt_and_lie_down(th_worker *worker)
     return seen;
 }
 
+/** Count the worker in or out; false: others have taken its place. */
+static bool count(th_worker *worker, bool in)
+{
+    thrum_executor *executor = worker->executor;
+    th_rawlock_acquire(&executor->lock);
+    uint32_t workers = th_load_rlx(&executor->workers); /* relaxed: under the lock */
+    bool may = !in || workers < executor->max_workers;
+    if (may) {
+        th_store_rlx(&executor->workers, in ? workers + 1 : workers - 1); /* relaxed: likewise */
+        set_busy(worker, !in);
+    }
+    th_rawlock_release(&executor->lock);
+    return may;
+}
+
+/** The executor is shut, and there is nothing more outside: whether the worker, which is to leave,
+ *  is needed all the same. */
+static bool comes_back(th_worker *worker)
+{
+    (void)count(worker, false);
+    th_fence_sc(); /* pairs: th_worker_announce */
+    return is_work_queued(worker) && count(worker, true);
+}
+
 /** Sleep until there may be something; false: there is nothing, and the executor is shut. */
 static bool rest(th_worker *worker)
 {
@@ -232,9 +258,9 @@ static bool rest(th_worker *worker)
     outlook seen = hunt_and_lie_down(worker);
     if (seen == HAS_TASKS)
         return true;
-    th_fence_sc();       /* pairs: th_worker_announce */
-    if (seen == IS_OVER) /* but another's task may wait for what lies in its own queue */
-        return is_work_queued(worker);
+    if (seen == IS_OVER)
+        return comes_back(worker);
+    th_fence_sc(); /* pairs: th_worker_announce */
     if (is_work_queued(worker)) {
         th_rawlock_acquire(&executor->lock);
         bool is_removed = th_pool_remove_idle(executor, worker);

@@ -131,11 +131,16 @@ void th_announce_wait(const th_waiter *waiter)
         th_probe_blocked(waiter);
 }
 
+void th_doze(th_context *self, thrum_time deadline)
+{
+    self->parker.suspend(&self->parker, deadline);
+}
+
 int thrum_sleep_until(thrum_time deadline)
 {
     th_context *self = th_self();
     while (thrum_now() < deadline)
-        self->parker.suspend(&self->parker, deadline);
+        th_doze(self, deadline);
     th_self(); /* an abandoned thread stops here */
     return 0;
 }

@@ -10,6 +10,10 @@
  *  has left the queue). */
 bool th_park(th_waiter *waiter, thrum_time deadline);
 
+/** Sleep until somebody resumes the caller (th_context_resume), `deadline` at most; it may be for
+ *  less. For who is not looked for in the table. Does not stop an abandoned thread. */
+void th_doze(th_context *self, thrum_time deadline);
+
 /** Tell whoever listens (deadlock reports) that the queued waiter is about to sleep. Call it before
  *  th_park, without bucket locks, where an owner is known. */
 void th_announce_wait(const th_waiter *waiter);

@@ -114,7 +114,7 @@ static bool is_abandoned(void *record)
     const thrum_thread *thread = record;
     if (thread == NULL)
         return true;
-    /* relaxed: it does not change once a thread runs */
+    /* relaxed: changes under this lock */
     return thread != th_threads.main && th_load_rlx(&thread->daemon) != 0;
 }
 
@@ -122,7 +122,7 @@ static bool has_ended_for(const thrum_thread *thread)
 {
     /* pairs: end_if_nobody_is_awaited */
     return th_load_acq(&th_threads.phase) == TH_PHASE_ENDED && thread != th_threads.main &&
-           th_load_rlx(&thread->daemon) != 0; /* relaxed: does not change once a thread runs */
+           th_load_rlx(&thread->daemon) != 0; /* relaxed: only the thread itself changes it */
 }
 
 bool th_shutdown_abandons(const thrum_thread *thread)
