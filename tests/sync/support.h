@@ -115,6 +115,18 @@ static inline void group_join(group *all)
         test_join(&all->threads[--all->size]);
 }
 
+/** Start `n` threads one by one, so that they are queued on the object in their order. */
+static inline void group_queue(group *all, int n, void *(*fn)(void *), void *arg,
+                               const void *object)
+{
+    int before = waiters_on(object);
+    all->size = 0;
+    while (all->size < n) {
+        group_add(all, fn, arg);
+        await_waiters(object, before + all->size);
+    }
+}
+
 /* ---- misuse ---- */
 
 static int misuse_count;
@@ -171,6 +183,14 @@ static inline void interrupt_sleep(test_thread *thread, int times)
 static inline thrum_time soon(void)
 {
     return thrum_after(0.005);
+}
+
+/** Return when a thread is queued on the object, or when its deadline has passed: a slow machine
+ *  may not have queued it by then. */
+static inline void await_waiter_until(const void *object, thrum_time deadline)
+{
+    while (waiters_on(object) == 0 && thrum_now() < deadline)
+        sched_yield();
 }
 
 /** Deadlines that have passed, in every way one can. */

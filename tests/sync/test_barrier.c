@@ -370,8 +370,7 @@ TEST(barrier, a_deadline_that_passes_during_the_action_breaks_nothing)
         init(&all, 2, hold_action);
         all.deadline = thrum_after(seconds);
         test_spawn(&waiter, wait_rounds, &all);
-        while (waiters_on(&all.barrier) == 0 && thrum_now() < all.deadline)
-            sched_yield();
+        await_waiter_until(&all.barrier, all.deadline);
         test_thread last;
         test_spawn(&last, wait_rounds, &all);
         while (count_of(&all.actions) == 0 && count_of(&all.returned) == 0)

@@ -79,15 +79,10 @@ static void notify_all_under_lock(shared *all)
     thrum_lock_release(&all->lock);
 }
 
-/** Start waiters one by one, so that their tickets are their order in the queue. */
+/** Their tickets are their order in the queue. */
 static void start_waiters(shared *all, group *waiters, int size)
 {
-    int before = waiters_on(&all->condition);
-    waiters->size = 0;
-    for (int i = 0; i < size; i++) {
-        group_add(waiters, wait_once, all);
-        await_waiters(&all->condition, before + i + 1);
-    }
+    group_queue(waiters, size, wait_once, all, &all->condition);
 }
 
 /* ---- ConditionTests ---- */
@@ -313,11 +308,10 @@ TEST(condition, deadlines_at_the_end_of_the_clock_wait)
     }
 }
 
-/** Returns once a waiter is queued, or its deadline has passed. */
+/** Returns with the lock held once a waiter is queued, or its deadline has passed. */
 static bool waits_in_time(shared *all)
 {
-    while (waiters_on(&all->condition) == 0 && thrum_now() < all->deadline)
-        sched_yield();
+    await_waiter_until(&all->condition, all->deadline);
     thrum_lock_acquire(&all->lock);
     return waiters_on(&all->condition) == 1;
 }

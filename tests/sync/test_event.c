@@ -48,8 +48,7 @@ static void *wait_once(void *arg)
 
 static void start_waiters(shared *all, group *waiters, int size)
 {
-    group_start(waiters, size, wait_once, all);
-    await_waiters(&all->event, size);
+    group_queue(waiters, size, wait_once, all, &all->event);
 }
 
 /* ---- EventTests ---- */

@@ -4,11 +4,7 @@
  *  from outside: made here with park's own functions, so that no test depends on speed. */
 #include "sync/ownable.h"
 
-#include <signal.h>
-#include <string.h>
-
-#include "platform/atomic.h"
-#include "runner.h"
+#include "support.h"
 #include "thrum/condition.h"
 #include "thrum/lock.h"
 
@@ -82,27 +78,12 @@ static void *wait_for_it(void *arg)
     return NULL;
 }
 
-static unsigned queued(void)
-{
-    unsigned count = 0;
-    th_bucket *bucket = th_bucket_lock((uintptr_t)&lock);
-    for (const th_waiter *one = bucket->first; one != NULL; one = one->next)
-        count += th_load_rlx(&one->key) == (uintptr_t)&lock;
-    th_bucket_unlock(bucket);
-    return count;
-}
-
-static bool are_queued(void *count)
-{
-    return queued() == *(unsigned *)count;
-}
-
 /** Start a waiter; returns when it is queued behind `before` others. */
-static void start_waiter(waiter *one, thrum_time deadline, unsigned before)
+static void start_waiter(waiter *one, thrum_time deadline, int before)
 {
     *one = (waiter){.deadline = deadline};
     test_spawn(&one->thread, wait_for_it, one);
-    test_wait_until(are_queued, &(unsigned){before + 1});
+    await_waiters(&lock, before + 1);
 }
 
 static bool has_it(void *arg)
@@ -163,7 +144,7 @@ TEST(ownable, a_queued_waiter_marks_the_word_and_its_last_release_clears_it)
     test_join(&one.thread);
     CHECK_STATUS(one.status, 0);
     CHECK_EQ(word(), 0);
-    CHECK_EQ(queued(), 0);
+    CHECK_EQ(waiters_on(&lock), 0);
 }
 
 static void *release_it(void *unused)
@@ -217,7 +198,7 @@ TEST(ownable, a_waiter_that_timed_out_leaves_nothing_behind)
     test_join(&one.thread);
     CHECK_STATUS(one.status, THRUM_ETIMEDOUT);
     CHECK_GE(thrum_now(), one.deadline);
-    CHECK_EQ(queued(), 0);
+    CHECK_EQ(waiters_on(&lock), 0);
     CHECK_EQ(th_owner_of(word()), my_owner_word());
     thrum_lock_release(&lock); /* finds nobody to wake */
     CHECK_EQ(word(), 0);
@@ -235,7 +216,7 @@ TEST(ownable, a_waiter_that_timed_out_leaves_those_around_it_queued)
     test_spawn(&last.thread, wait_for_it, &last);
     test_join(&middle.thread);
     CHECK_STATUS(middle.status, THRUM_ETIMEDOUT);
-    test_wait_until(are_queued, &(unsigned){2});
+    await_waiters(&lock, 2);
     thrum_lock_release(&lock);
     test_join(&first.thread);
     test_join(&last.thread);
@@ -290,7 +271,7 @@ TEST(ownable, a_starved_waiter_goes_before_those_that_came_later)
     start_waiter(&second, THRUM_FOREVER, 1);
     wake_oldest_in_vain(thrum_now() + 2 * TH_TURN_NS);
     test_wait_until(word_has_bits, &(uint32_t){TH_HANDOFF});
-    test_wait_until(are_queued, &(unsigned){2});
+    await_waiters(&lock, 2);
     CHECK_EQ(oldest_waiter(), th_load_acq(&first.self));
     thrum_lock_release(&lock);
     test_wait_until(has_it, &first);
@@ -311,7 +292,7 @@ TEST(ownable, a_starved_waiter_that_times_out_is_not_handed_the_lock)
     wake_oldest_in_vain(thrum_now() + 2 * TH_TURN_NS);
     test_join(&one.thread);
     CHECK_STATUS(one.status, THRUM_ETIMEDOUT);
-    CHECK_EQ(queued(), 0);
+    CHECK_EQ(waiters_on(&lock), 0);
     thrum_lock_release(&lock);
     CHECK_EQ(word(), 0);
 }
@@ -325,7 +306,7 @@ TEST(ownable, while_a_woken_waiter_is_on_its_way_releases_wake_nobody)
     thrum_lock_release(&lock); /* wakes the first, and may be overtaken by it */
     test_wait_until(has_it, &first);
     CHECK_EQ(word(), th_load_acq(&first.self) | TH_QUEUED | TH_WAKE);
-    CHECK_EQ(queued(), 1);
+    CHECK_EQ(waiters_on(&lock), 1);
     test_wait_asleep(second.thread.tid);
     test_gate_open(&gate);
     test_join(&first.thread);
@@ -412,7 +393,7 @@ static void use_in_child(void *unused)
     (void)unused;
     CHECK_EQ(th_owner_of(word()), my_owner_word());
     th_store_rel(&lock.word, my_owner_word() | word_in_child);
-    CHECK_EQ(queued(), 0);
+    CHECK_EQ(waiters_on(&lock), 0);
     if (CHILDREN_START_THREADS) {
         waiter one;
         test_gate_open(&gate);
@@ -442,7 +423,7 @@ TEST(ownable, serves_a_child_whose_parent_had_waiters)
         word_in_child = marks[i];
         CHECK_EXITED(test_run_child(use_in_child, NULL), 0);
     }
-    CHECK_EQ(queued(), 1);
+    CHECK_EQ(waiters_on(&lock), 1);
     test_gate_open(&gate);
     thrum_lock_release(&lock);
     test_join(&one.thread);
@@ -456,7 +437,7 @@ static void see_it_held_for_good(void *unused)
     CHECK(thrum_lock_locked(&lock));
     CHECK(!thrum_lock_try_acquire(&lock));
     CHECK_STATUS(thrum_lock_acquire_until(&lock, thrum_after(0.005)), THRUM_ETIMEDOUT);
-    CHECK_EQ(queued(), 0);
+    CHECK_EQ(waiters_on(&lock), 0);
     thrum_lock_release(&lock); /* any thread may, so the child can help itself */
     thrum_lock_acquire(&lock);
     thrum_lock_release(&lock);

@@ -57,14 +57,10 @@ static void *take_one(void *arg)
     return NULL;
 }
 
-/** Start waiters one by one, so that their tickets are their order in the queue. */
+/** Their tickets are their order in the queue. */
 static void start_waiters(shared *all, group *waiters, int size)
 {
-    waiters->size = 0;
-    for (int i = 0; i < size; i++) {
-        group_add(waiters, take_one, all);
-        await_waiters(&all->semaphore, i + 1);
-    }
+    group_queue(waiters, size, take_one, all, &all->semaphore);
 }
 
 static unsigned value_of(shared *all)
