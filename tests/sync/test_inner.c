@@ -92,12 +92,15 @@ TEST_EXITS(inner, does_not_stop_the_abandoned, 3)
     thrum_thread *daemon = HAVE(thrum_spawn(hold_beyond_the_end, NULL, .daemon = THRUM_DAEMON));
     await_count(&met, 1);
     await_waiters(&held_by_main, 1);
+    pid_t tid = (pid_t)thrum_thread_native_id(daemon);
     CHECK_STATUS(thrum_shutdown(), 0);
     th_inner_release(&held_by_main, me);
     await_count(&met, 2);
     th_inner_acquire(&lock, me);
     th_inner_release(&lock, me);
+    test_wait_asleep(tid); /* stopped: nobody holds the lock */
     CHECK_EQ(count_of(&finished), 0);
+    CHECK(!thrum_lock_locked(&lock));
     thrum_thread_free(daemon);
     exit(3);
 }
