@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Queue: CPython's tests of queue.Queue, LifoQueue and PriorityQueue restated, and every status of
- *  every call. */
+ *  Queue: being made, being shut down (CPython's tests of it restated), and what is destroyed. */
 #include "queue_support.h"
-
-#define QUEUE_SIZE 5
-
-static const uintptr_t put_in_order[] = {111, 333, 222};
-static const uintptr_t got_in_order[][3] = {{111, 333, 222}, {222, 333, 111}, {111, 222, 333}};
 
 /* ---- being made ---- */
 
 TEST(queue, keeps_its_maxsize)
 {
-    const size_t sizes[] = {0, 1, 2, 1024, 100000, SIZE_MAX / 16, SIZE_MAX};
+    const size_t sizes[] = {
+        0, 1, 2, 3, 1024, 4095, 4096, 4097, 100000, SIZE_MAX / 16, SIZE_MAX / 2, SIZE_MAX};
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         WITH_EACH_ORDER(queue, sizes[i])
         {
-            CHECK_EQ(thrum_queue_maxsize(queue), sizes[i]);
+            CHECK(thrum_queue_maxsize(queue) == sizes[i]);
             CHECK(thrum_queue_empty(queue));
             CHECK(!thrum_queue_full(queue));
-            put_number(queue, 1);
-            CHECK_EQ(thrum_queue_full(queue), sizes[i] == 1);
-            CHECK_EQ(get_number(queue), 1);
+            bool fills = sizes[i] != 0 && sizes[i] < 5000;
+            int n = fills ? (int)sizes[i] : 5000;
+            put_numbers(queue, 1, n);
+            CHECK_EQ(thrum_queue_full(queue), fills);
+            CHECK_EQ(thrum_queue_qsize(queue), n);
+            if (fills)
+                CHECK_STATUS(thrum_queue_try_put(queue, NULL), THRUM_EFULL);
+            expect_numbers(queue, 1, n);
         }
     }
 }
@@ -30,13 +30,13 @@ TEST(queue, keeps_its_maxsize)
 TEST(queue, is_fifo_and_unbounded_by_itself)
 {
     thrum_queue *queue = HAVE(thrum_queue_new(0));
-    fill(queue, 100);
+    put_numbers(queue, 1, 100);
     CHECK(!thrum_queue_full(queue));
-    for (uintptr_t i = 1; i <= 100; i++)
+    for (int i = 1; i <= 100; i++)
         CHECK_EQ(get_number(queue), i);
     thrum_queue_free(queue);
     queue = HAVE(thrum_queue_new_with(3, NULL));
-    fill(queue, 3);
+    put_numbers(queue, 1, 3);
     check_full(queue);
     thrum_queue_free(queue);
 }
@@ -57,7 +57,7 @@ TEST(queue, takes_options_of_another_size)
         void *later[4];
     } longer = {.options = {.size = sizeof longer, .order = THRUM_LIFO}, .later = {&longer}};
     thrum_queue *queue = HAVE(thrum_queue_new_with(0, &longer.options));
-    fill(queue, 2);
+    put_numbers(queue, 1, 2);
     CHECK_EQ(get_number(queue), 2);
     thrum_queue_free(queue);
     thrum_queue_options shorter = {.size = offsetof(thrum_queue_options, compare),
@@ -102,383 +102,373 @@ TEST(queue, null_is_answered)
     CHECK_PTR(item, &item);
 }
 
-TEST(queue, holds_null_and_may_be_asked_for_nothing)
+/** Also when it would give memory back and cannot. */
+TEST(queue, gets_shutdown_and_free_need_no_memory)
+{
+    for (size_t i = 0; i < LENGTH(orders); i++) {
+        thrum_queue *queue = new_queue(0, orders[i]);
+        put_numbers(queue, 0, 4000);
+        test_fail_allocations_from(1);
+        for (int got = 0; got < 3000; got++)
+            get_number(queue);
+        thrum_queue_shutdown(queue, false);
+        get_number(queue);
+        thrum_queue_shutdown(queue, true);
+        thrum_queue_free(queue);
+        test_fail_allocations_from(0);
+    }
+}
+
+/* ---- shutdown, in one thread ---- */
+
+TEST(queue, shutdown_empty)
 {
     WITH_EACH_ORDER(queue, 0)
     {
-        void *item = &item;
-        CHECK_STATUS(thrum_queue_put(queue, NULL), 0);
-        CHECK_EQ(thrum_queue_qsize(queue), 1);
-        CHECK_STATUS(thrum_queue_get(queue, &item), 0);
-        CHECK_PTR(item, NULL);
-        fill(queue, 3);
+        thrum_queue_shutdown(queue, false);
+        check_refuses(queue);
+        check_ended(queue);
+    }
+}
+
+TEST(queue, shutdown_nonempty)
+{
+    WITH_EACH_ORDER(queue, 0)
+    {
+        put_numbers(queue, 1, 2);
+        thrum_queue_shutdown(queue, false);
+        check_refuses(queue);
         CHECK_STATUS(thrum_queue_get(queue, NULL), 0);
-        CHECK_STATUS(thrum_queue_get_until(queue, NULL, 0), 0);
         CHECK_STATUS(thrum_queue_try_get(queue, NULL), 0);
-        check_empty(queue);
+        check_ended(queue);
     }
 }
 
-/* ---- BaseQueueTestMixin ---- */
-
-static void check_order(thrum_queue *queue, size_t order_index)
-{
-    for (int i = 0; i < 3; i++)
-        put_number(queue, put_in_order[i]);
-    for (int i = 0; i < 3; i++)
-        CHECK_EQ(get_number(queue), got_in_order[order_index][i]);
-}
-
-/** do_blocking_test: `what` waits until the main thread has done the opposite. */
-static void check_blocking_put(thrum_queue *queue, thrum_time deadline)
-{
-    call put;
-    start_call(&put, do_put, queue, 60, deadline);
-    await_putters(queue, 1);
-    get_number(queue);
-    CHECK_STATUS(end_call(&put), 0);
-    CHECK(thrum_queue_full(queue));
-}
-
-static void check_blocking_get(thrum_queue *queue, thrum_time deadline)
-{
-    call get;
-    start_call(&get, do_get, queue, 0, deadline);
-    await_getters(queue, 1);
-    put_number(queue, 77);
-    CHECK_STATUS(end_call(&get), 0);
-    CHECK_EQ(number_of(get.item), 77);
-    CHECK(thrum_queue_empty(queue));
-}
-
-static void basic_queue_test(thrum_queue *queue, size_t order_index)
-{
-    CHECK(thrum_queue_empty(queue));
-    CHECK(!thrum_queue_full(queue));
-    check_order(queue, order_index);
-    for (uintptr_t i = 0; i < QUEUE_SIZE - 1; i++) {
-        put_number(queue, i);
-        CHECK_EQ(thrum_queue_qsize(queue), i + 1);
-    }
-    CHECK(!thrum_queue_full(queue));
-    put_number(queue, (uintptr_t)2 * QUEUE_SIZE);
-    CHECK(!thrum_queue_empty(queue));
-    check_full(queue);
-    for (size_t i = 0; i < LENGTH(far_deadlines); i++)
-        check_blocking_put(queue, far_deadlines[i]);
-    for (int i = 0; i < QUEUE_SIZE; i++)
-        get_number(queue);
-    check_empty(queue);
-    for (size_t i = 0; i < LENGTH(far_deadlines); i++)
-        check_blocking_get(queue, far_deadlines[i]);
-}
-
-TEST(queue, basic)
-{
-    WITH_EACH_ORDER(queue, QUEUE_SIZE)
-    {
-        basic_queue_test(queue, order_index);
-        basic_queue_test(queue, order_index);
-    }
-}
-
-TEST(queue, nowait)
-{
-    WITH_EACH_ORDER(queue, QUEUE_SIZE)
-    {
-        for (uintptr_t i = 0; i < QUEUE_SIZE; i++)
-            CHECK_STATUS(thrum_queue_try_put(queue, item_of(1)), 0);
-        CHECK_STATUS(thrum_queue_try_put(queue, item_of(1)), THRUM_EFULL);
-        for (uintptr_t i = 0; i < QUEUE_SIZE; i++)
-            CHECK_STATUS(thrum_queue_try_get(queue, NULL), 0);
-        CHECK_STATUS(thrum_queue_try_get(queue, NULL), THRUM_EEMPTY);
-    }
-}
-
-/** Where Python refuses a negative timeout, a deadline that has passed succeeds if it can. */
-TEST(queue, past_deadline_succeeds_at_once)
+TEST(queue, shutdown_of_a_full_one_refuses_and_is_not_full)
 {
     WITH_EACH_ORDER(queue, 1)
     {
-        for (size_t i = 0; i < LENGTH(past_deadlines); i++) {
-            void *item = NULL;
-            CHECK_STATUS(thrum_queue_put_until(queue, item_of(i + 1), past_deadlines[i]), 0);
-            CHECK_STATUS(thrum_queue_get_until(queue, &item, past_deadlines[i]), 0);
-            CHECK_EQ(number_of(item), i + 1);
+        put_number(queue, 1);
+        thrum_queue_shutdown(queue, false);
+        check_refuses(queue);
+        CHECK(thrum_queue_full(queue));
+        CHECK_EQ(get_number(queue), 1);
+        check_refuses(queue);
+    }
+}
+
+TEST(queue, shutdown_immediate)
+{
+    WITH_EACH_ORDER(queue, 0)
+    {
+        put_numbers(queue, 1, 3);
+        thrum_queue_shutdown(queue, true);
+        check_refuses(queue);
+        check_ended(queue);
+    }
+}
+
+TEST(queue, shutdown_allowed_transitions)
+{
+    WITH_EACH_ORDER(queue, 0)
+    {
+        put_numbers(queue, 1, 3);
+        thrum_queue_shutdown(queue, false);
+        thrum_queue_shutdown(queue, false);
+        CHECK_EQ(thrum_queue_qsize(queue), 3);
+        thrum_queue_shutdown(queue, true);
+        check_ended(queue);
+        thrum_queue_shutdown(queue, false);
+        check_refuses(queue);
+        check_ended(queue);
+    }
+}
+
+TEST(queue, shutdown_all_methods_in_one_thread)
+{
+    WITH_EACH_ORDER(queue, 2)
+    {
+        put_numbers(queue, 1, 2);
+        thrum_queue_shutdown(queue, false);
+        check_refuses(queue);
+        for (int i = 0; i < 2; i++) {
+            CHECK_STATUS(thrum_queue_get(queue, NULL), 0);
+            CHECK_STATUS(thrum_queue_join_until(queue, 0), THRUM_ETIMEDOUT);
+            CHECK_STATUS(thrum_queue_task_done(queue), 0);
+        }
+        CHECK_STATUS(thrum_queue_join(queue), 0);
+        check_ended(queue);
+    }
+}
+
+TEST(queue, shutdown_immediate_all_methods_in_one_thread)
+{
+    WITH_EACH_ORDER(queue, 2)
+    {
+        put_numbers(queue, 1, 2);
+        thrum_queue_shutdown(queue, true);
+        check_refuses(queue);
+        check_ended(queue);
+        CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
+        CHECK_STATUS(thrum_queue_join(queue), 0);
+    }
+}
+
+/* ---- shutdown, with sleepers ---- */
+
+enum { SLEEPERS = 5 };
+
+static void check_wakes_getters(bool immediate)
+{
+    WITH_EACH_ORDER(queue, 2)
+    {
+        static call gets[SLEEPERS];
+        for (int i = 0; i < SLEEPERS; i++)
+            start_call(&gets[i], call_get, queue, 9, i % 2 == 0 ? THRUM_FOREVER : far_deadlines[1]);
+        await_waiters(getters_of(queue), SLEEPERS);
+        thrum_queue_shutdown(queue, immediate);
+        for (int i = 0; i < SLEEPERS; i++) {
+            CHECK_STATUS(end_call(&gets[i]), THRUM_ESHUTDOWN);
+            CHECK_EQ(number_of(gets[i].item), 9);
         }
     }
 }
 
-TEST(queue, task_done)
+TEST(queue, shutdown_wakes_getters)
 {
-    WITH_EACH_ORDER(queue, 0)
-    {
-        CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
-        put_number(queue, 1);
-        CHECK_STATUS(thrum_queue_task_done(queue), 0); /* though nobody has got it */
-        CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
-        CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
-        CHECK_STATUS(thrum_queue_join(queue), 0);
-        put_number(queue, 2);
-        CHECK_STATUS(thrum_queue_join_until(queue, 0), THRUM_ETIMEDOUT);
-        CHECK_STATUS(thrum_queue_task_done(queue), 0);
-        CHECK_STATUS(thrum_queue_join(queue), 0);
-        CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
-    }
+    check_wakes_getters(false);
 }
 
-typedef struct work {
-    thrum_queue *queue;
-    int sum;
-} work;
-
-static void *sum_up(void *arg)
+TEST(queue, shutdown_immediate_wakes_getters)
 {
-    work *all = arg;
-    for (uintptr_t number = 1; number != 0;) {
-        number = get_number(all->queue) - 1; /* 0 would be the lowest */
-        __atomic_add_fetch(&all->sum, (int)number, __ATOMIC_RELAXED);
-        CHECK_STATUS(thrum_queue_task_done(all->queue), 0);
-    }
-    return NULL;
+    check_wakes_getters(true);
 }
 
-static void queue_join_test(thrum_queue *queue)
-{
-    static group workers;
-    work all = {queue, 0};
-    group_start(&workers, 2, sum_up, &all);
-    for (uintptr_t i = 1; i < 100; i++)
-        put_number(queue, i + 1);
-    CHECK_STATUS(thrum_queue_join(queue), 0);
-    CHECK_EQ(__atomic_load_n(&all.sum, __ATOMIC_RELAXED), 99 * 100 / 2);
-    put_number(queue, 1);
-    put_number(queue, 1);
-    CHECK_STATUS(thrum_queue_join(queue), 0);
-    group_join(&workers);
-    CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
-}
-
-TEST(queue, join)
-{
-    WITH_EACH_ORDER(queue, 0)
-    {
-        CHECK_STATUS(thrum_queue_join(queue), 0);
-        queue_join_test(queue);
-        queue_join_test(queue);
-    }
-}
-
-TEST(queue, join_waits_for_the_last_task)
-{
-    WITH_EACH_ORDER(queue, 0)
-    {
-        call joins[3];
-        fill(queue, 2);
-        for (size_t i = 0; i < LENGTH(joins); i++)
-            start_call(&joins[i], do_join, queue, 0, far_deadlines[i]);
-        await_joiners(queue, 3);
-        drain(queue);
-        CHECK_STATUS(thrum_queue_task_done(queue), 0);
-        put_number(queue, 3);
-        CHECK_STATUS(thrum_queue_task_done(queue), 0);
-        CHECK_EQ(waiters_on(&queue->done), 3);
-        CHECK_STATUS(thrum_queue_task_done(queue), 0);
-        for (size_t i = 0; i < LENGTH(joins); i++)
-            CHECK_STATUS(end_call(&joins[i]), 0);
-    }
-}
-
-TEST(queue, join_until_times_out)
-{
-    WITH_EACH_ORDER(queue, 0)
-    {
-        put_number(queue, 1);
-        for (size_t i = 0; i < LENGTH(past_deadlines); i++)
-            CHECK_STATUS(thrum_queue_join_until(queue, past_deadlines[i]), THRUM_ETIMEDOUT);
-        CHECK_STATUS(thrum_queue_join_until(queue, soon()), THRUM_ETIMEDOUT);
-        CHECK_EQ(queue->done, 0); /* nobody is said to wait */
-        CHECK_STATUS(thrum_queue_task_done(queue), 0);
-        CHECK_STATUS(thrum_queue_join_until(queue, 0), 0);
-    }
-}
-
-/* ---- many at once ---- */
-
-TEST(queue, many_keep_their_order)
-{
-    const uintptr_t expected[][4] = {{1, 2, 3, 4}, {4, 3, 2, 1}, {1, 2, 3, 4}};
-    WITH_EACH_ORDER(queue, 0)
-    {
-        void *items[] = {item_of(1), item_of(2), item_of(3), item_of(4), NULL};
-        size_t n = 0;
-        CHECK_STATUS(thrum_queue_put_many(queue, items, 4, &n), 0);
-        CHECK_EQ(n, 4);
-        CHECK_STATUS(thrum_queue_get_many(queue, items, 5, &n), 0);
-        CHECK_EQ(n, 4);
-        for (int i = 0; i < 4; i++)
-            CHECK_EQ(number_of(items[i]), expected[order_index][i]);
-        check_empty(queue);
-    }
-}
-
-TEST(queue, get_many_takes_what_fits)
-{
-    WITH_EACH_ORDER(queue, 0)
-    {
-        void *items[3];
-        size_t n = 0;
-        fill(queue, 5);
-        CHECK_STATUS(thrum_queue_get_many_until(queue, items, 3, &n, 0), 0);
-        CHECK_EQ(n, 3);
-        CHECK_STATUS(thrum_queue_get_many(queue, items, 3, NULL), 0);
-        check_empty(queue);
-    }
-}
-
-TEST(queue, many_of_none_is_refused)
-{
-    WITH_EACH_ORDER(queue, 0)
-    {
-        void *item = &item;
-        size_t n = 7;
-        put_number(queue, 1);
-        CHECK_STATUS(thrum_queue_put_many(queue, &item, 0, &n), THRUM_EINVAL);
-        CHECK_EQ(n, 0);
-        CHECK_STATUS(thrum_queue_get_many(queue, &item, 0, &n), THRUM_EINVAL);
-        CHECK_STATUS(thrum_queue_put_many(queue, NULL, 1, NULL), THRUM_EINVAL);
-        CHECK_STATUS(thrum_queue_get_many(queue, NULL, 1, NULL), THRUM_EINVAL);
-        CHECK_STATUS(thrum_queue_put_many_until(queue, &item, 0, NULL, 0), THRUM_EINVAL);
-        CHECK_STATUS(thrum_queue_get_many_until(queue, &item, 0, NULL, 0), THRUM_EINVAL);
-        CHECK_EQ(get_number(queue), 1);
-        check_empty(queue);
-    }
-}
-
-TEST(queue, put_many_says_how_many_went_in)
-{
-    WITH_EACH_ORDER(queue, 3)
-    {
-        void *items[] = {item_of(1), item_of(2), item_of(3), item_of(4), item_of(5)};
-        size_t n = 0;
-        CHECK_STATUS(thrum_queue_put_many_until(queue, items, 5, &n, soon()), THRUM_ETIMEDOUT);
-        CHECK_EQ(n, 3);
-        CHECK_EQ(thrum_queue_qsize(queue), 3);
-        get_number(queue);
-        CHECK_STATUS(thrum_queue_put_many_until(queue, items, 5, &n, 0), THRUM_ETIMEDOUT);
-        CHECK_EQ(n, 1);
-        drain(queue);
-        CHECK_STATUS(thrum_queue_put_many_until(queue, items, 3, NULL, 0), 0);
-    }
-}
-
-typedef struct batch {
-    thrum_queue *queue;
-    size_t put;
-    int status;
-} batch;
-
-static void *put_five(void *arg)
-{
-    batch *all = arg;
-    void *items[] = {item_of(1), item_of(2), item_of(3), item_of(4), item_of(5)};
-    all->status = thrum_queue_put_many(all->queue, items, 5, &all->put);
-    return NULL;
-}
-
-TEST(queue, put_many_waits_for_room_again_and_again)
+static void check_wakes_putters(bool immediate)
 {
     WITH_EACH_ORDER(queue, 2)
     {
-        test_thread thread;
-        batch all = {.queue = queue};
-        test_spawn(&thread, put_five, &all);
-        uintptr_t sum = 0;
-        for (int i = 0; i < 5; i++)
-            sum += get_number(queue);
-        test_join(&thread);
-        CHECK_STATUS(all.status, 0);
-        CHECK_EQ(all.put, 5);
-        CHECK_EQ(sum, 15);
+        static call puts[SLEEPERS];
+        put_numbers(queue, 1, 2);
+        start_calls(puts, SLEEPERS, call_put, queue, putters_of(queue));
+        thrum_queue_shutdown(queue, immediate);
+        end_calls(puts, SLEEPERS, THRUM_ESHUTDOWN);
+        CHECK_EQ(thrum_queue_qsize(queue), immediate ? 0 : 2);
     }
 }
 
-TEST(queue, put_many_ends_at_a_shutdown)
+TEST(queue, shutdown_put)
+{
+    check_wakes_putters(false);
+}
+
+TEST(queue, shutdown_immediate_put)
+{
+    check_wakes_putters(true);
+}
+
+/** The first has been woken for an item, and may or may not have got it before the shutdown. */
+TEST(queue, shutdown_get)
 {
     WITH_EACH_ORDER(queue, 2)
     {
-        test_thread thread;
-        batch all = {.queue = queue};
-        test_spawn(&thread, put_five, &all);
-        await_putters(queue, 1);
+        static call gets[SLEEPERS];
+        start_calls(gets, SLEEPERS, call_get, queue, getters_of(queue));
+        put_numbers(queue, 1, 2);
         thrum_queue_shutdown(queue, false);
-        test_join(&thread);
-        CHECK_STATUS(all.status, THRUM_ESHUTDOWN);
-        CHECK_EQ(all.put, 2);
-        CHECK_EQ(thrum_queue_qsize(queue), 2);
+        intptr_t sum = 0;
+        int shut = 0;
+        for (int i = 0; i < SLEEPERS; i++) {
+            bool has_got = end_call(&gets[i]) == 0;
+            sum += has_got ? number_of(gets[i].item) : 0;
+            shut += gets[i].status == THRUM_ESHUTDOWN;
+        }
+        CHECK_EQ(shut, SLEEPERS - 2);
+        CHECK_EQ(sum, 3);
     }
+}
+
+/** A soft shutdown leaves the joiners asleep, since nothing is done by it. */
+static void check_put_join(bool immediate)
+{
+    WITH_EACH_ORDER(queue, 1)
+    {
+        static call putters[2], joiners[2];
+        put_number(queue, 1);
+        start_calls(putters, 2, call_put, queue, putters_of(queue));
+        start_calls(joiners, 2, call_join, queue, joiners_of(queue));
+        thrum_queue_shutdown(queue, immediate);
+        end_calls(putters, 2, THRUM_ESHUTDOWN);
+        CHECK(immediate || waiters_on(joiners_of(queue)) == 2);
+        CHECK_STATUS(thrum_queue_try_get(queue, NULL), immediate ? THRUM_ESHUTDOWN : 0);
+        CHECK(immediate || waiters_on(joiners_of(queue)) == 2);
+        CHECK_STATUS(thrum_queue_task_done(queue), immediate ? THRUM_EOVERFLOW : 0);
+        end_calls(joiners, 2, 0);
+    }
+}
+
+TEST(queue, shutdown_put_join)
+{
+    check_put_join(false);
+}
+
+TEST(queue, shutdown_immediate_put_join)
+{
+    check_put_join(true);
+}
+
+static void *get_until_shut_and_free(void *arg)
+{
+    thrum_queue **queues = arg;
+    for (; *queues != NULL; queues++) {
+        CHECK_STATUS(thrum_queue_get(*queues, NULL), THRUM_ESHUTDOWN);
+        thrum_queue_free(*queues);
+    }
+    return NULL;
+}
+
+TEST(queue, may_be_freed_while_a_soft_shutdown_returns)
+{
+    static thrum_queue *queues[1000 + 1];
+    test_thread freer;
+    for (size_t i = 0; i < 1000; i++)
+        queues[i] = new_queue(i % 2, orders[i % 3]);
+    test_spawn(&freer, get_until_shut_and_free, queues);
+    for (size_t i = 0; i < 1000; i++)
+        thrum_queue_shutdown(queues[i], false);
+    test_join(&freer);
+}
+
+/* ---- shutdown, in the middle of everything ---- */
+
+static thrum_queue *new_destroying(size_t maxsize, enum thrum_queue_order order,
+                                   void (*destroy)(void *))
+{
+    return HAVE(
+        thrum_queue_new(maxsize, .order = order, .compare = by_number, .destroy_item = destroy));
+}
+
+static void *join_it(void *queue)
+{
+    CHECK_STATUS(thrum_queue_join(queue), 0);
+    return NULL;
+}
+
+/** What went in came out once, or was destroyed, which only an immediate shutdown does. */
+static void shut_down_amid(enum thrum_queue_order order, size_t maxsize, int after, bool immediate)
+{
+    static crowd all;
+    static group joiners;
+    thrum_queue *queue = new_destroying(maxsize, order, destroy_number);
+    memset(destroyed, 0, sizeof destroyed);
+    destroyed_count = 0;
+    crowd_start(&all, queue, 2, 3);
+    group_start(&joiners, 2, join_it, queue);
+    for (int i = 0; i < after; i++)
+        sched_yield();
+    thrum_queue_shutdown(queue, immediate);
+    group_join(&all.producers);
+    group_join(&all.consumers);
+    group_join(&joiners);
+    CHECK_STATUS(thrum_queue_join(queue), 0);
+    CHECK(immediate || destroyed_count == 0);
+    for (int i = 0; i < 2 * EACH; i++)
+        all.got[i] += destroyed[i];
+    expect_conserved(&all);
+    check_refuses(queue);
+    check_ended(queue);
+    CHECK_STATUS(thrum_queue_task_done(queue), THRUM_EOVERFLOW);
+    thrum_queue_free(queue);
+}
+
+TEST_LIMIT(queue, shutdown_all_methods_in_many_threads, 120)
+{
+    for (int round = 0; round < 30; round++)
+        shut_down_amid(orders[round % 3], (size_t)(round % 4), round * 8, false);
+}
+
+TEST_LIMIT(queue, shutdown_immediate_all_methods_in_many_threads, 120)
+{
+    for (int round = 0; round < 30; round++)
+        shut_down_amid(orders[round % 3], (size_t)(round % 4), round * 8, true);
 }
 
 /* ---- destroy_item ---- */
 
-static uintptr_t destroyed_sum;
-static int destroyed_count;
-static thrum_queue *destroyed_of;
+static thrum_queue *own_queue, *other_queue;
 
 /** No lock is held: the queue can be used. */
-static void destroy(void *item)
+static void ask_and_destroy(void *item)
 {
-    destroyed_sum += number_of(item);
-    destroyed_count++;
-    CHECK_EQ(thrum_queue_qsize(destroyed_of), 0);
-    CHECK_STATUS(thrum_queue_try_get(destroyed_of, NULL),
-                 destroyed_of->get.is_shut ? THRUM_ESHUTDOWN : THRUM_EEMPTY);
-}
-
-static thrum_queue *new_destroying(enum thrum_queue_order order, size_t maxsize)
-{
-    destroyed_sum = 0;
-    destroyed_count = 0;
-    destroyed_of = HAVE(
-        thrum_queue_new(maxsize, .order = order, .compare = by_number, .destroy_item = destroy));
-    return destroyed_of;
+    destroy_number(item);
+    CHECK_EQ(thrum_queue_qsize(own_queue), 0);
+    CHECK_STATUS(thrum_queue_try_get(own_queue, NULL),
+                 own_queue->get.is_shut ? THRUM_ESHUTDOWN : THRUM_EEMPTY);
 }
 
 TEST(queue, free_destroys_what_is_left)
 {
     for (size_t i = 0; i < LENGTH(orders); i++) {
-        thrum_queue *queue = new_destroying(orders[i], 0);
-        fill(queue, 100);
-        uintptr_t taken = get_number(queue);
-        CHECK_STATUS(thrum_queue_get(queue, NULL), 0); /* taken is taken */
-        CHECK_EQ(destroyed_count, 0);
-        thrum_queue_free(queue);
-        CHECK_EQ(destroyed_count, 98);
-        CHECK_LE(destroyed_sum, 5050 - taken);
+        bool is_lifo = orders[i] == THRUM_LIFO;
+        own_queue = new_destroying(0, orders[i], ask_and_destroy);
+        put_numbers(own_queue, 1, 100);
+        CHECK_EQ(get_number(own_queue), is_lifo ? 100 : 1);
+        CHECK_STATUS(thrum_queue_get(own_queue, NULL), 0); /* taken is taken */
+        expect_destroyed(0, 0);
+        thrum_queue_free(own_queue);
+        expect_destroyed(is_lifo ? 1 : 3, 98);
     }
 }
 
 TEST(queue, immediate_shutdown_destroys_what_is_left)
 {
     for (size_t i = 0; i < LENGTH(orders); i++) {
-        thrum_queue *queue = new_destroying(orders[i], 100);
-        fill(queue, 100);
-        thrum_queue_shutdown(queue, true);
-        CHECK_EQ(destroyed_count, 100);
-        CHECK_EQ(destroyed_sum, 5050);
-        thrum_queue_shutdown(queue, true);
-        thrum_queue_free(queue);
-        CHECK_EQ(destroyed_count, 100);
+        own_queue = new_destroying(100, orders[i], ask_and_destroy);
+        put_numbers(own_queue, 1, 100);
+        thrum_queue_shutdown(own_queue, true);
+        expect_destroyed(1, 100);
+        thrum_queue_shutdown(own_queue, true);
+        thrum_queue_free(own_queue);
+        expect_destroyed(0, 0);
     }
 }
 
 TEST(queue, soft_shutdown_destroys_nothing_before_it_is_freed)
 {
-    thrum_queue *queue = new_destroying(THRUM_FIFO, 0);
-    fill(queue, 3);
-    thrum_queue_shutdown(queue, false);
-    CHECK_EQ(get_number(queue), 1);
-    CHECK_EQ(destroyed_count, 0);
-    thrum_queue_free(queue);
-    CHECK_EQ(destroyed_count, 2);
+    own_queue = new_destroying(0, THRUM_FIFO, ask_and_destroy);
+    put_numbers(own_queue, 1, 3);
+    thrum_queue_shutdown(own_queue, false);
+    CHECK_EQ(get_number(own_queue), 1);
+    expect_destroyed(0, 0);
+    thrum_queue_free(own_queue);
+    expect_destroyed(2, 2);
+}
+
+static int reentered;
+
+/** The item's destruction uses the queue itself, and puts the item into another. */
+static void use_queue_in_destruction(void *item)
+{
+    reentered++;
+    check_refuses(own_queue);
+    check_ended(own_queue);
+    thrum_queue_shutdown(own_queue, true);
+    CHECK_STATUS(thrum_queue_join_until(own_queue, 0), THRUM_ETIMEDOUT);
+    put_number(other_queue, number_of(item));
+}
+
+TEST(queue, destruction_may_use_the_queue)
+{
+    for (size_t i = 0; i < LENGTH(orders); i++) {
+        reentered = 0;
+        own_queue = new_destroying(0, orders[i], use_queue_in_destruction);
+        other_queue = new_queue(0, THRUM_PRIORITY);
+        put_numbers(own_queue, 1, 100);
+        thrum_queue_shutdown(own_queue, true);
+        CHECK_EQ(reentered, 100);
+        CHECK_STATUS(thrum_queue_join(own_queue), 0);
+        expect_numbers(other_queue, 1, 100);
+        thrum_queue_free(own_queue);
+        thrum_queue_free(other_queue);
+    }
 }

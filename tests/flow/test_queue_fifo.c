@@ -1,55 +1,86 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Queue: the items of a FIFO queue: rings, chains of segments, and no memory for them. */
+ *  Queue: the items of a FIFO queue: rings and chains of segments of every size walked through, and
+ *  no memory for them. */
 #include "flow/queue_fifo.h"
-
-#include <stdlib.h>
 
 #include "queue_support.h"
 
 /** Put and get so that `held` items stay in between, for `rounds` items. */
-static void run_through(thrum_queue *queue, size_t held, size_t rounds)
+static void run_through(thrum_queue *queue, int held, int rounds)
 {
-    fill(queue, held);
-    for (size_t i = 1; i <= rounds; i++) {
+    put_numbers(queue, 1, held);
+    for (int i = 1; i <= rounds; i++) {
         put_number(queue, held + i);
         CHECK_EQ(get_number(queue), i);
     }
-    for (size_t i = 1; i <= held; i++)
-        CHECK_EQ(get_number(queue), rounds + i);
+    expect_numbers(queue, rounds + 1, held);
     CHECK(thrum_queue_empty(queue));
 }
 
-TEST(queue_fifo, ring_goes_round)
+/** Puts and gets in uneven steps, against a plain count, with at most `most` items in between. */
+static void walk(thrum_queue *queue, int total, int most)
 {
-    for (size_t maxsize = 1; maxsize <= 10; maxsize++) {
-        thrum_queue *queue = new_queue(maxsize, THRUM_FIFO);
-        for (size_t held = 0; held < maxsize; held++)
-            run_through(queue, held, 100);
-        fill(queue, maxsize);
+    int put = 0, got = 0;
+    for (int step = 1; got < total; step = step * 7 % 1009) {
+        int more = step % (most - (put - got) + 1);
+        more = more < total - put ? more : total - put;
+        put_numbers(queue, put, more);
+        put += more;
+        int fewer = step / 3 % (put - got + 1);
+        expect_numbers(queue, got, fewer);
+        got += fewer;
+        CHECK_EQ(thrum_queue_qsize(queue), put - got);
+    }
+}
+
+/* ---- rings ---- */
+
+TEST(queue_fifo, a_ring_of_any_size_keeps_the_order)
+{
+    const size_t sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 64, 1000, 4096};
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        thrum_queue *queue = new_queue(sizes[i], THRUM_FIFO);
+        walk(queue, 20000, (int)sizes[i]);
+        put_numbers(queue, 1, (int)sizes[i]);
         CHECK(thrum_queue_full(queue));
+        CHECK_STATUS(thrum_queue_try_put(queue, NULL), THRUM_EFULL);
         thrum_queue_free(queue);
     }
 }
 
-TEST(queue_fifo, ring_allocates_nothing_further)
+/** A small maxsize is all the memory there is: puts cannot fail for want of it. */
+TEST(queue_fifo, a_ring_allocates_when_it_is_made)
 {
-    thrum_queue *queue = new_queue(1024, THRUM_FIFO);
-    unsigned long before = test_allocations();
-    run_through(queue, 1000, 10000);
-    CHECK_EQ(test_allocations(), before);
-    thrum_queue_free(queue);
+    const int sizes[] = {100, 1024};
+    for (size_t k = 0; k < LENGTH(sizes); k++) {
+        thrum_queue *queue = new_queue((size_t)sizes[k], THRUM_FIFO);
+        test_fail_allocations_from(1);
+        for (int i = 0; i < 50; i++) {
+            put_numbers(queue, i, sizes[k]);
+            CHECK_STATUS(thrum_queue_try_put(queue, NULL), THRUM_EFULL);
+            expect_numbers(queue, i, sizes[k]);
+        }
+        test_fail_allocations_from(0);
+        thrum_queue_free(queue);
+    }
 }
+
+/* ---- chains ---- */
 
 TEST(queue_fifo, chain_grows_and_shrinks)
 {
-    const size_t sizes[] = {0, 4097, 1000000, SIZE_MAX};
+    const size_t sizes[] = {0, 4097, 5000, 1000000, SIZE_MAX};
+    const int held[] = {0, 1, 2, 29, 30, 31, 509, 510, 511, 539, 540, 541, 4000};
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         thrum_queue *queue = new_queue(sizes[i], THRUM_FIFO);
         long before = test_live_allocations();
-        const size_t held[] = {0, 1, 29, 30, 31, 539, 540, 541, 4000};
-        for (size_t k = 0; k < LENGTH(held); k++)
+        for (size_t k = 0; k < LENGTH(held); k++) {
             run_through(queue, held[k], 2000);
+            walk(queue, 20000, held[k] + 1);
+        }
+        if (sizes[i] == 0 || sizes[i] >= 5000)
+            walk(queue, 20000, 5000);
         CHECK_LE(test_live_allocations(), before + 1); /* the spare one */
         thrum_queue_free(queue);
     }
@@ -61,6 +92,7 @@ TEST(queue_fifo, chain_that_stays_short_allocates_nothing_further)
     run_through(queue, 100, 2000);
     unsigned long before = test_allocations();
     run_through(queue, 100, 20000);
+    walk(queue, 20000, 100);
     CHECK_EQ(test_allocations(), before);
     thrum_queue_free(queue);
 }
@@ -68,7 +100,7 @@ TEST(queue_fifo, chain_that_stays_short_allocates_nothing_further)
 TEST(queue_fifo, bounded_chain_is_full_at_its_maxsize)
 {
     thrum_queue *queue = new_queue(5000, THRUM_FIFO);
-    fill(queue, 5000);
+    put_numbers(queue, 1, 5000);
     CHECK(thrum_queue_full(queue));
     CHECK_STATUS(thrum_queue_try_put(queue, NULL), THRUM_EFULL);
     CHECK_EQ(get_number(queue), 1);
@@ -81,80 +113,56 @@ TEST(queue_fifo, huge_maxsize_is_not_paid_for)
 {
     thrum_queue *queue = new_queue(SIZE_MAX, THRUM_FIFO);
     CHECK_EQ(test_live_allocations(), 2);
-    fill(queue, 10);
+    put_numbers(queue, 1, 10);
     CHECK_EQ(test_live_allocations(), 2);
     thrum_queue_free(queue);
 }
 
-TEST(queue_fifo, put_without_memory_changes_nothing)
+TEST(queue_fifo, batches_cross_the_ends_of_segments)
 {
-    TEST_SWEEP_ALLOCATIONS
-    {
-        thrum_queue *queue = thrum_queue_new(0);
-        uintptr_t put = 0;
-        for (uintptr_t i = 1; queue != NULL && i <= 1200; i++) {
-            int status = thrum_queue_put(queue, item_of(put + 1));
-            CHECK_EQ(thrum_queue_qsize(queue), put + (status == 0));
-            if (status == 0)
-                put++;
-            else
-                CHECK_STATUS(status, THRUM_ENOMEM);
-        }
-        CHECK(queue == NULL || put >= 1199);
-        for (uintptr_t i = 1; i <= put; i++)
-            CHECK_EQ(get_number(queue), i);
-        thrum_queue_free(queue);
-    }
-}
-
-TEST(queue_fifo, put_many_without_memory_says_how_many_went_in)
-{
-    static void *items[1200];
-    for (uintptr_t i = 0; i < LENGTH(items); i++)
-        items[i] = item_of(i + 1);
-    TEST_SWEEP_ALLOCATIONS
-    {
-        thrum_queue *queue = thrum_queue_new(0);
-        size_t put = 0;
-        if (queue != NULL) {
-            int status = thrum_queue_put_many(queue, items, LENGTH(items), &put);
-            CHECK_STATUS(status, test_failures_injected() > 0 ? THRUM_ENOMEM : 0);
-            CHECK_EQ(put == LENGTH(items), status == 0);
-            CHECK_EQ(thrum_queue_qsize(queue), put);
-            if (put < LENGTH(items))
-                CHECK_STATUS(thrum_queue_put_many(queue, items + put, LENGTH(items) - put, NULL),
-                             0);
-            for (uintptr_t i = 1; i <= LENGTH(items); i++)
-                CHECK_EQ(get_number(queue), i);
+    static void *items[2000], *got[2000];
+    for (size_t size = 1; size <= LENGTH(items); size = size * 3 / 2 + 1) {
+        thrum_queue *queue = new_queue(0, THRUM_FIFO);
+        for (int round = 0; round < 5; round++) {
+            size_t n;
+            fill_items(items, size, round * 10000);
+            CHECK_STATUS(thrum_queue_put_many(queue, items, size, NULL), 0);
+            CHECK_STATUS(thrum_queue_get_many(queue, got, LENGTH(got), &n), 0);
+            CHECK_EQ(n, size);
+            CHECK_EQ(memcmp(items, got, size * sizeof *items), 0);
         }
         thrum_queue_free(queue);
     }
 }
 
-/** Shut down or freed with items in several segments, at every point within them. */
-TEST(queue_fifo, drops_all_segments)
+enum { FREE, SHUT_AND_FREE, DROP_AND_FREE, WAYS };
+
+/** Wherever the two ends stand: in one segment, in neighbours, far from each other. */
+TEST(queue_fifo, may_be_freed_in_any_state)
 {
-    for (size_t got = 0; got < 1200; got += 97) {
-        for (int immediate = 0; immediate < 3; immediate++) {
-            thrum_queue *queue = new_queue(0, THRUM_FIFO);
-            fill(queue, 1200);
-            for (uintptr_t i = 1; i <= got; i++)
-                CHECK_EQ(get_number(queue), i);
-            if (immediate < 2)
-                thrum_queue_shutdown(queue, immediate == 1);
+    for (int put = 0; put < 1200; put += 7) {
+        for (int got = 0; got <= put; got += 97) {
+            thrum_queue *queue = HAVE(thrum_queue_new(0, .destroy_item = destroy_number));
+            int way = (put / 7 + got / 97) % WAYS;
+            put_numbers(queue, 0, put);
+            expect_numbers(queue, 0, got);
+            if (way != FREE)
+                thrum_queue_shutdown(queue, way == DROP_AND_FREE);
             thrum_queue_free(queue);
+            expect_destroyed(got, put - got);
         }
     }
 }
 
-/** Both ends cross a segment's end at the same time, again and again. */
-static void *put_many_numbers(void *arg)
+/* ---- two threads ---- */
+
+static void *put_many_numbers(void *queue)
 {
-    for (uintptr_t i = 1; i <= 30000; i++)
-        put_number(arg, i);
+    put_numbers(queue, 1, 30000);
     return NULL;
 }
 
+/** Both ends cross a segment's end at the same time, again and again. */
 TEST(queue_fifo, ends_in_two_threads)
 {
     const size_t sizes[] = {0, 1, 5, 1024, 5000};
@@ -162,8 +170,7 @@ TEST(queue_fifo, ends_in_two_threads)
         thrum_queue *queue = new_queue(sizes[i], THRUM_FIFO);
         test_thread putter;
         test_spawn(&putter, put_many_numbers, queue);
-        for (uintptr_t number = 1; number <= 30000; number++)
-            CHECK_EQ(get_number(queue), number);
+        expect_numbers(queue, 1, 30000);
         test_join(&putter);
         thrum_queue_free(queue);
     }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Queue: who is woken and how wake-ups are passed on, deadlines, signals, forks, the end of the
- *  program; and a crowd that loses and doubles nothing. */
-#include <errno.h>
+ *  Queue: who is woken and how wake-ups are passed on, timeouts among sleepers, signals, forks, the
+ *  end of the program, and who frees. */
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "queue_support.h"
 #include "thrum/thread.h"
@@ -33,15 +30,9 @@ const char *__lsan_default_options(void)
     return "detect_leaks=0";
 }
 
-#define SLEEPERS 6
+enum { SLEEPERS = 6 };
 
 static call calls[SLEEPERS];
-
-static void start_calls(void *(*what)(void *), thrum_queue *queue, int n)
-{
-    for (int i = 0; i < n; i++)
-        start_call(&calls[i], what, queue, (uintptr_t)i + 1, THRUM_FOREVER);
-}
 
 /* ---- one at a time ---- */
 
@@ -49,15 +40,12 @@ TEST(queue_wait, an_item_wakes_one_getter)
 {
     WITH_EACH_ORDER(queue, 0)
     {
-        start_calls(do_get, queue, SLEEPERS);
-        await_getters(queue, SLEEPERS);
+        start_calls(calls, SLEEPERS, call_get, queue, getters_of(queue));
         for (int left = SLEEPERS; left-- > 0;) {
             put_number(queue, 5);
-            await_getters(queue, left);
-            CHECK_EQ(waiters_on(&queue->put.sleepers), left);
+            await_waiters(getters_of(queue), left);
         }
-        for (int i = 0; i < SLEEPERS; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        end_calls(calls, SLEEPERS, 0);
         check_empty(queue);
     }
 }
@@ -68,31 +56,54 @@ TEST(queue_wait, a_free_place_wakes_one_putter)
     {
         put_number(queue, 50);
         put_number(queue, 51);
-        start_calls(do_put, queue, SLEEPERS);
-        await_putters(queue, SLEEPERS);
+        start_calls(calls, SLEEPERS, call_put, queue, putters_of(queue));
         for (int left = SLEEPERS; left-- > 0;) {
             get_number(queue);
-            await_putters(queue, left);
+            await_waiters(putters_of(queue), left);
         }
-        for (int i = 0; i < SLEEPERS; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        end_calls(calls, SLEEPERS, 0);
         check_full(queue);
     }
 }
 
-TEST(queue_wait, sleepers_are_woken_in_their_order)
+TEST(queue_wait, getters_are_served_in_the_order_they_came)
 {
     WITH_EACH_ORDER(queue, 1)
     {
+        start_calls(calls, SLEEPERS, call_get, queue, getters_of(queue));
         for (int i = 0; i < SLEEPERS; i++) {
-            start_call(&calls[i], do_get, queue, 0, THRUM_FOREVER);
-            await_getters(queue, i + 1);
-        }
-        for (uintptr_t i = 0; i < SLEEPERS; i++) {
             put_number(queue, i + 1);
             CHECK_STATUS(end_call(&calls[i]), 0);
             CHECK_EQ(number_of(calls[i].item), i + 1);
+            CHECK_EQ(waiters_on(getters_of(queue)), SLEEPERS - 1 - i);
         }
+    }
+}
+
+TEST(queue_wait, putters_are_served_in_the_order_they_came)
+{
+    WITH_EACH_ORDER(queue, 1)
+    {
+        put_number(queue, 99);
+        start_calls(calls, SLEEPERS, call_put, queue, putters_of(queue));
+        for (int i = 0; i < SLEEPERS; i++) {
+            CHECK_EQ(get_number(queue), 99 + i);
+            CHECK_STATUS(end_call(&calls[i]), 0);
+            CHECK_EQ(waiters_on(putters_of(queue)), SLEEPERS - 1 - i);
+        }
+        CHECK_EQ(get_number(queue), 99 + SLEEPERS);
+    }
+}
+
+TEST(queue_wait, puts_one_by_one_are_for_all_who_sleep)
+{
+    for (size_t round = 0; round < 100; round++) {
+        thrum_queue *queue = new_queue(0, orders[round % 3]);
+        start_calls(calls, SLEEPERS, call_get, queue, getters_of(queue));
+        put_numbers(queue, 1, SLEEPERS);
+        end_calls(calls, SLEEPERS, 0);
+        CHECK(thrum_queue_empty(queue));
+        thrum_queue_free(queue);
     }
 }
 
@@ -101,11 +112,9 @@ TEST(queue_wait, a_burst_is_passed_on_until_all_have_got)
     WITH_EACH_ORDER(queue, 0)
     {
         void *items[SLEEPERS] = {NULL};
-        start_calls(do_get, queue, SLEEPERS);
-        await_getters(queue, SLEEPERS);
+        start_calls(calls, SLEEPERS, call_get, queue, getters_of(queue));
         CHECK_STATUS(thrum_queue_put_many(queue, items, SLEEPERS, NULL), 0);
-        for (int i = 0; i < SLEEPERS; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        end_calls(calls, SLEEPERS, 0);
         check_empty(queue);
     }
 }
@@ -115,12 +124,10 @@ TEST(queue_wait, room_for_many_is_passed_on_until_all_have_put)
     WITH_EACH_ORDER(queue, SLEEPERS)
     {
         void *items[SLEEPERS];
-        fill(queue, SLEEPERS);
-        start_calls(do_put, queue, SLEEPERS);
-        await_putters(queue, SLEEPERS);
+        put_numbers(queue, 1, SLEEPERS);
+        start_calls(calls, SLEEPERS, call_put, queue, putters_of(queue));
         CHECK_STATUS(thrum_queue_get_many(queue, items, SLEEPERS, NULL), 0);
-        for (int i = 0; i < SLEEPERS; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        end_calls(calls, SLEEPERS, 0);
         CHECK_EQ(thrum_queue_qsize(queue), SLEEPERS);
     }
 }
@@ -149,12 +156,11 @@ TEST(queue_wait, while_one_is_on_the_way_an_item_wakes_nobody)
 {
     WITH_EACH_ORDER(queue, 0)
     {
-        start_calls(do_get, queue, 2);
-        await_getters(queue, 2);
+        start_calls(calls, 2, call_get, queue, getters_of(queue));
         set_on_way(queue, th_table_generation());
         put_number(queue, 1);
         put_number(queue, 1);
-        CHECK_EQ(waiters_on(&queue->put.sleepers), 2);
+        CHECK_EQ(waiters_on(getters_of(queue)), 2);
         th_queue_wait woken = {.queue = queue,
                                .own = &queue->get,
                                .other = &queue->put,
@@ -163,8 +169,7 @@ TEST(queue_wait, while_one_is_on_the_way_an_item_wakes_nobody)
                                .owes_wake = true};
         th_queue_pass_on(&woken);
         CHECK(!woken.owes_wake);
-        for (int i = 0; i < 2; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        end_calls(calls, 2, 0);
         CHECK_EQ(sleepers_at_put(queue), TH_SLEEPERS_NOBODY);
     }
 }
@@ -173,8 +178,7 @@ TEST(queue_wait, who_was_on_the_way_and_is_left_nothing_passes_nothing_on)
 {
     WITH_EACH_ORDER(queue, 0)
     {
-        start_calls(do_get, queue, 1);
-        await_getters(queue, 1);
+        start_calls(calls, 1, call_get, queue, getters_of(queue));
         set_on_way(queue, th_table_generation());
         th_queue_wait woken = {.queue = queue,
                                .own = &queue->get,
@@ -184,9 +188,9 @@ TEST(queue_wait, who_was_on_the_way_and_is_left_nothing_passes_nothing_on)
                                .owes_wake = true};
         th_queue_pass_on(&woken);
         CHECK_EQ(sleepers_at_put(queue), TH_SLEEPERS_QUEUED);
-        CHECK_EQ(waiters_on(&queue->put.sleepers), 1);
+        CHECK_EQ(waiters_on(getters_of(queue)), 1);
         put_number(queue, 1);
-        CHECK_STATUS(end_call(&calls[0]), 0);
+        end_calls(calls, 1, 0);
     }
 }
 
@@ -196,10 +200,9 @@ TEST(queue_wait, one_on_the_way_in_another_process_is_forgotten)
     WITH_EACH_ORDER(queue, 0)
     {
         set_on_way(queue, th_table_generation() + 1);
-        start_calls(do_get, queue, 1);
-        await_getters(queue, 1);
+        start_calls(calls, 1, call_get, queue, getters_of(queue));
         put_number(queue, 1);
-        CHECK_STATUS(end_call(&calls[0]), 0);
+        end_calls(calls, 1, 0);
     }
 }
 
@@ -221,7 +224,7 @@ TEST(queue_wait, who_has_timed_out_costs_one_look)
         do /* on a slow machine the deadline may have passed before it is queued */
             CHECK_STATUS(thrum_queue_get_until(queue, NULL, soon()), THRUM_ETIMEDOUT);
         while (sleepers_at_put(queue) != TH_SLEEPERS_QUEUED);
-        CHECK_EQ(waiters_on(&queue->put.sleepers), 0);
+        CHECK_EQ(waiters_on(getters_of(queue)), 0);
         put_number(queue, 1);
         CHECK_EQ(sleepers_at_put(queue), TH_SLEEPERS_NOBODY);
         CHECK_EQ(get_number(queue), 1);
@@ -230,17 +233,35 @@ TEST(queue_wait, who_has_timed_out_costs_one_look)
 
 /* ---- deadlines and signals ---- */
 
-TEST(queue_wait, until_waits_until_its_deadline)
+TEST(queue_wait, a_timeout_in_the_middle_of_the_queue_disturbs_nobody)
+{
+    WITH_EACH_ORDER(queue, 0)
+    {
+        start_calls(calls, 2, call_get, queue, getters_of(queue));
+        CHECK_STATUS(thrum_queue_get_until(queue, NULL, soon()), THRUM_ETIMEDOUT);
+        CHECK_EQ(waiters_on(getters_of(queue)), 2);
+        start_calls(&calls[2], 1, call_get, queue, getters_of(queue));
+        for (int i = 0; i < 3; i++) {
+            put_number(queue, i);
+            CHECK_STATUS(end_call(&calls[i]), 0);
+            CHECK_EQ(number_of(calls[i].item), i);
+        }
+    }
+}
+
+TEST(queue_wait, when_all_have_timed_out_the_queue_goes_on)
 {
     WITH_EACH_ORDER(queue, 1)
     {
-        thrum_time deadline = thrum_after(0.02);
-        CHECK_STATUS(thrum_queue_get_until(queue, NULL, deadline), THRUM_ETIMEDOUT);
-        CHECK_GE(thrum_now(), deadline);
-        put_number(queue, 1);
-        deadline = thrum_after(0.02);
-        CHECK_STATUS(thrum_queue_put_until(queue, NULL, deadline), THRUM_ETIMEDOUT);
-        CHECK_GE(thrum_now(), deadline);
+        for (int i = 0; i < 3; i++) {
+            CHECK_STATUS(thrum_queue_get_until(queue, NULL, soon()), THRUM_ETIMEDOUT);
+            put_number(queue, i);
+            CHECK_STATUS(thrum_queue_put_until(queue, NULL, soon()), THRUM_ETIMEDOUT);
+            CHECK_STATUS(thrum_queue_join_until(queue, soon()), THRUM_ETIMEDOUT);
+            CHECK_EQ(get_number(queue), i);
+            CHECK_STATUS(thrum_queue_task_done(queue), 0);
+            CHECK_STATUS(thrum_queue_join(queue), 0);
+        }
     }
 }
 
@@ -248,15 +269,15 @@ TEST(queue_wait, signals_do_not_end_a_wait)
 {
     WITH_EACH_ORDER(queue, 1)
     {
-        start_calls(do_get, queue, 1);
+        start_calls(calls, 1, call_get, queue, getters_of(queue));
         interrupt_sleep(&calls[0].thread, 20);
         put_number(queue, 3);
-        CHECK_STATUS(end_call(&calls[0]), 0);
+        end_calls(calls, 1, 0);
         put_number(queue, 4);
-        start_calls(do_put, queue, 1);
+        start_calls(calls, 1, call_put, queue, putters_of(queue));
         interrupt_sleep(&calls[0].thread, 20);
         CHECK_EQ(get_number(queue), 4);
-        CHECK_STATUS(end_call(&calls[0]), 0);
+        end_calls(calls, 1, 0);
     }
 }
 
@@ -264,13 +285,11 @@ TEST(queue_wait, sleepers_sleep)
 {
     WITH_EACH_ORDER(queue, 1)
     {
-        start_calls(do_get, queue, SLEEPERS);
+        start_calls(calls, SLEEPERS, call_get, queue, getters_of(queue));
         for (int i = 0; i < SLEEPERS; i++)
             test_wait_asleep(calls[i].thread.tid);
-        for (uintptr_t i = 0; i < SLEEPERS; i++)
-            put_number(queue, i);
-        for (int i = 0; i < SLEEPERS; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        put_numbers(queue, 1, SLEEPERS);
+        end_calls(calls, SLEEPERS, 0);
     }
 }
 
@@ -289,8 +308,7 @@ static void use_in_child(void *arg)
     CHECK_STATUS(thrum_queue_join(queue), 0);
     if (CHILDREN_START_THREADS) {
         call get;
-        start_call(&get, do_get, queue, 0, THRUM_FOREVER);
-        await_getters(queue, 1);
+        start_calls(&get, 1, call_get, queue, getters_of(queue));
         put_number(queue, 2);
         CHECK_STATUS(end_call(&get), 0);
     }
@@ -302,39 +320,53 @@ TEST(queue_wait, forked_child_uses_it_alone)
 {
     WITH_EACH_ORDER(queue, 1)
     {
-        start_calls(do_get, queue, 3);
-        await_getters(queue, 3);
+        start_calls(calls, 3, call_get, queue, getters_of(queue));
         CHECK_EXITED(test_run_child(use_in_child, queue), 0);
-        CHECK_EQ(waiters_on(&queue->put.sleepers), 3);
-        for (uintptr_t i = 0; i < 3; i++)
-            put_number(queue, i);
-        for (int i = 0; i < 3; i++)
-            CHECK_STATUS(end_call(&calls[i]), 0);
+        CHECK_EQ(waiters_on(getters_of(queue)), 3);
+        put_numbers(queue, 1, 3);
+        end_calls(calls, 3, 0);
     }
 }
 
+/** The child has the items of the parent, and goes on alone. */
 static void use_full_in_child(void *arg)
 {
     thrum_queue *queue = arg;
     check_full(queue);
-    CHECK_STATUS(thrum_queue_get(queue, NULL), 0);
-    put_number(queue, 1);
+    expect_numbers(queue, 1, 2);
+    check_empty(queue);
+    put_numbers(queue, 10, 2);
     check_full(queue);
+    CHECK_STATUS(thrum_queue_join_until(queue, soon()), THRUM_ETIMEDOUT);
+    expect_numbers(queue, 10, 2);
+    while (thrum_queue_task_done(queue) == 0)
+        continue;
+    CHECK_STATUS(thrum_queue_join(queue), 0);
+    put_number(queue, 1);
     thrum_queue_shutdown(queue, true);
     check_ended(queue);
+    CHECK_STATUS(thrum_queue_join(queue), 0);
+    thrum_queue_free(queue);
 }
 
 TEST(queue_wait, forked_child_uses_a_full_one_alone)
 {
     WITH_EACH_ORDER(queue, 2)
     {
-        fill(queue, 2);
-        start_calls(do_put, queue, 3);
-        await_putters(queue, 3);
+        static call putters[3], joiners[2];
+        put_numbers(queue, 1, 2);
+        start_calls(putters, 3, call_put, queue, putters_of(queue));
+        start_calls(joiners, 2, call_join, queue, joiners_of(queue));
         CHECK_EXITED(test_run_child(use_full_in_child, queue), 0);
-        thrum_queue_shutdown(queue, false);
-        for (int i = 0; i < 3; i++)
-            CHECK_STATUS(end_call(&calls[i]), THRUM_ESHUTDOWN);
+        CHECK_EQ(waiters_on(putters_of(queue)), 3);
+        CHECK_EQ(waiters_on(joiners_of(queue)), 2);
+        for (int i = 0; i < 5; i++) {
+            CHECK_STATUS(thrum_queue_get(queue, NULL), 0);
+            CHECK_STATUS(thrum_queue_task_done(queue), 0);
+        }
+        end_calls(putters, 3, 0);
+        CHECK_STATUS(thrum_queue_join(queue), 0);
+        end_calls(joiners, 2, 0);
     }
 }
 
@@ -351,16 +383,52 @@ TEST_EXITS(queue_wait, abandoned_daemon_takes_nothing, 3)
 {
     thrum_queue *queue = HAVE(thrum_queue_new(0));
     thrum_thread *daemon = HAVE(thrum_spawn(get_for_ever, queue, .daemon = THRUM_DAEMON));
-    await_getters(queue, 1);
+    await_waiters(getters_of(queue), 1);
     pid_t tid = (pid_t)thrum_thread_native_id(daemon);
     CHECK_STATUS(thrum_shutdown(), 0);
     put_number(queue, 1);
-    await_getters(queue, 0);
+    await_waiters(getters_of(queue), 0);
     test_wait_asleep(tid); /* woken, and stopped */
     CHECK_EQ(thrum_queue_qsize(queue), 1);
     CHECK_EQ(get_number(queue), 1);
     thrum_thread_free(daemon);
     exit(3);
+}
+
+static thrum_queue *last_queue;
+
+static void *put_for_ever(void *unused)
+{
+    while (thrum_queue_put(last_queue, NULL) == 0)
+        continue;
+    FAIL("an abandoned thread went on");
+    return unused;
+}
+
+/** Runs when the daemons have been abandoned: nobody puts an item. */
+static void use_after_the_end(void)
+{
+    CHECK(thrum_queue_full(last_queue));
+    get_number(last_queue);
+    CHECK_STATUS(thrum_queue_try_put(last_queue, item_of(1)), 0);
+    CHECK_STATUS(thrum_queue_try_put(last_queue, NULL), THRUM_EFULL);
+    CHECK_EQ(get_number(last_queue), 1);
+    thrum_queue_shutdown(last_queue, true);
+}
+
+static void leave_putting_daemons(void *unused)
+{
+    (void)unused;
+    atexit(use_after_the_end);
+    last_queue = new_queue(1, THRUM_FIFO);
+    for (int i = 0; i < 3; i++)
+        HAVE(thrum_spawn(put_for_ever, NULL, .daemon = THRUM_DAEMON));
+    await_waiters(putters_of(last_queue), 3);
+}
+
+TEST(queue_wait, daemons_that_sleep_in_put_are_abandoned)
+{
+    CHECK_EXITED(test_run_child(leave_putting_daemons, NULL), 0);
 }
 
 static int got_at_the_end;
@@ -382,7 +450,7 @@ TEST(queue_wait, a_callback_at_the_end_of_the_program_shuts_it)
 {
     thrum_queue *queue = HAVE(thrum_queue_new(0));
     thrum_thread *thread = HAVE(thrum_spawn(get_until_shut, queue, .daemon = THRUM_NOT_DAEMON));
-    fill(queue, 10);
+    put_numbers(queue, 1, 10);
     CHECK_STATUS(thrum_at_shutdown(shut_at_the_end, queue), 0);
     CHECK_STATUS(thrum_shutdown(), 0);
     CHECK_EQ(got_at_the_end, 10);
@@ -390,168 +458,29 @@ TEST(queue_wait, a_callback_at_the_end_of_the_program_shuts_it)
     thrum_queue_free(queue);
 }
 
-/* ---- a crowd ---- */
-
-#define CROWD 4
-#define EACH 3000
-
-typedef struct crowd {
-    thrum_queue *queue;
-    int producers;     /* tickets */
-    int got, in_order; /* totals */
-    bool seen[CROWD][EACH];
-} crowd;
-
-static uintptr_t code(int producer, int number)
-{
-    return (uintptr_t)(producer * EACH + number + 1);
-}
-
-/** Put in every way there is. */
-static void *produce(void *arg)
-{
-    crowd *all = arg;
-    int me = bump(&all->producers) - 1;
-    for (int i = 0; i < EACH;) {
-        void *items[] = {item_of(code(me, i)), item_of(code(me, i + 1)), item_of(code(me, i + 2))};
-        size_t n = 1;
-        int status;
-        switch (i % 4) {
-        case 0: status = thrum_queue_put(all->queue, items[0]); break;
-        case 1: status = thrum_queue_try_put(all->queue, items[0]); break;
-        case 2: status = thrum_queue_put_until(all->queue, items[0], thrum_after(1e-5)); break;
-        default:
-            n = EACH - i < 3 ? 1 : 3;
-            status = thrum_queue_put_many_until(all->queue, items, n, &n, thrum_after(1e-5));
-            i += (int)n;
-            continue;
-        }
-        if (status == 0)
-            i++;
-        else
-            CHECK(status == THRUM_EFULL || status == THRUM_ETIMEDOUT);
-    }
-    return NULL;
-}
-
-static void see(crowd *all, const void *item, int *last)
-{
-    uintptr_t number = number_of(item) - 1;
-    CHECK_LT(number, CROWD * EACH);
-    int producer = (int)(number / EACH);
-    int index = (int)(number % EACH);
-    CHECK(!__atomic_exchange_n(&all->seen[producer][index], true, __ATOMIC_RELAXED));
-    if (index > last[producer])
-        bump(&all->in_order);
-    last[producer] = index;
-    bump(&all->got);
-}
-
-/** Get in every way there is; what one consumer gets of one producer comes in order. */
-static void *consume(void *arg)
-{
-    crowd *all = arg;
-    int last[CROWD] = {-1, -1, -1, -1};
-    for (int turn = 0;; turn++) {
-        void *items[3];
-        size_t n = 1;
-        int status;
-        switch (turn % 4) {
-        case 0: status = thrum_queue_get(all->queue, items); break;
-        case 1: status = thrum_queue_try_get(all->queue, items); break;
-        case 2: status = thrum_queue_get_until(all->queue, items, thrum_after(1e-5)); break;
-        default: status = thrum_queue_get_many(all->queue, items, 3, &n); break;
-        }
-        if (status == THRUM_ESHUTDOWN)
-            return NULL;
-        CHECK(status == 0 || status == THRUM_EEMPTY || status == THRUM_ETIMEDOUT);
-        for (size_t i = 0; status == 0 && i < n; i++) {
-            see(all, items[i], last);
-            CHECK_STATUS(thrum_queue_task_done(all->queue), 0);
-        }
-    }
-}
-
-static void crowd_test(thrum_queue *queue)
-{
-    static group producers, consumers;
-    static crowd all;
-    memset(&all, 0, sizeof all);
-    all.queue = queue;
-    group_start(&producers, CROWD, produce, &all);
-    group_start(&consumers, CROWD, consume, &all);
-    group_join(&producers);
-    CHECK_STATUS(thrum_queue_join(queue), 0);
-    CHECK_EQ(count_of(&all.got), CROWD * EACH);
-    thrum_queue_shutdown(queue, false);
-    group_join(&consumers);
-    CHECK_EQ(all.got, CROWD * EACH);
-    if (queue->order == THRUM_FIFO)
-        CHECK_EQ(all.in_order, CROWD * EACH);
-}
-
-TEST_LIMIT(queue_wait, crowd_at_one_place, 60)
-{
-    WITH_EACH_ORDER(queue, 1)
-    crowd_test(queue);
-}
-
-TEST_LIMIT(queue_wait, crowd_at_three_places, 60)
-{
-    WITH_EACH_ORDER(queue, 3)
-    crowd_test(queue);
-}
-
-TEST_LIMIT(queue_wait, crowd_without_a_bound, 60)
-{
-    WITH_EACH_ORDER(queue, 0)
-    crowd_test(queue);
-}
-
-TEST_LIMIT(queue_wait, crowd_in_bounded_segments, 60)
-{
-    WITH_EACH_ORDER(queue, 5000)
-    crowd_test(queue);
-}
-
 /* ---- who frees ---- */
 
-static void *put_one(void *arg)
+static void *get_one_and_free(void *arg)
 {
-    CHECK_STATUS(thrum_queue_put(arg, arg), 0);
+    thrum_queue **queues = arg;
+    for (; *queues != NULL; queues++) {
+        void *item = NULL;
+        CHECK_STATUS(thrum_queue_get(*queues, &item), 0);
+        thrum_queue_free(*queues);
+        CHECK_PTR(item, *queues);
+    }
     return NULL;
 }
 
-TEST(queue_wait, the_getter_may_free_it)
+/** Who gets the last item may know that nothing else comes. */
+TEST(queue_wait, may_be_freed_by_the_getter_while_the_last_put_returns)
 {
-    for (int i = 0; i < 300; i++) {
-        thrum_queue *queue = new_queue(1, orders[i % 3]);
-        test_thread putter;
-        void *item;
-        test_spawn(&putter, put_one, queue);
-        CHECK_STATUS(thrum_queue_get(queue, &item), 0);
-        thrum_queue_free(queue);
-        CHECK_PTR(item, queue);
-        test_join(&putter);
-    }
-}
-
-static void *get_one_and_done(void *arg)
-{
-    CHECK_STATUS(thrum_queue_get(arg, NULL), 0);
-    CHECK_STATUS(thrum_queue_task_done(arg), 0);
-    return NULL;
-}
-
-TEST(queue_wait, who_joins_may_free_it)
-{
-    for (int i = 0; i < 300; i++) {
-        thrum_queue *queue = new_queue(1, orders[i % 3]);
-        test_thread getter;
-        put_number(queue, 1);
-        test_spawn(&getter, get_one_and_done, queue);
-        CHECK_STATUS(thrum_queue_join(queue), 0);
-        thrum_queue_free(queue);
-        test_join(&getter);
-    }
+    static thrum_queue *queues[1000 + 1];
+    test_thread freer;
+    for (size_t i = 0; i < 1000; i++)
+        queues[i] = new_queue(i % 2, orders[i % 3]);
+    test_spawn(&freer, get_one_and_free, queues);
+    for (size_t i = 0; i < 1000; i++)
+        CHECK_STATUS(thrum_queue_put(queues[i], queues[i]), 0);
+    test_join(&freer);
 }
