@@ -11,35 +11,9 @@
 #include "thrum.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define TEXT_BYTES 1024
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_THREAD_SANITIZER 1
-#elif __has_feature(address_sanitizer)
-#define UNDER_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_THREAD_SANITIZER 1
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNDER_ADDRESS_SANITIZER 1
-#endif
-
-/** ThreadSanitizer ends a child, forked beside other threads, that starts a thread. */
-#if defined(UNDER_THREAD_SANITIZER)
-#define CHILDREN_START_THREADS 0
-#else
-#define CHILDREN_START_THREADS 1
-#endif
-
 /** In a child of a thread, LeakSanitizer does not see what the stack of the parent's main thread
  *  held, and ThreadSanitizer takes the parent's threads for ended and never joined. */
-const char *__lsan_default_options(void);
-const char *__lsan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+TEST_IGNORES_LEAKS()
 
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
@@ -61,14 +35,9 @@ static void join_and_free(thrum_thread *thread)
     thrum_thread_free(thread);
 }
 
-static void say(const char *line)
-{
-    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
-}
-
 static void say_arg(void *arg)
 {
-    say(arg);
+    test_say(arg);
 }
 
 static void *return_arg(void *arg)
@@ -92,7 +61,7 @@ static void use_everything(void)
     thrum_lock lock = THRUM_LOCK_INIT;
     thrum_event event = THRUM_EVENT_INIT;
     size_t before = thrum_active_count();
-    if (CHILDREN_START_THREADS)
+    if (!TEST_UNDER_TSAN)
         start_a_thread();
     thrum_lock_acquire(&lock);
     CHECK_STATUS(thrum_lock_acquire_until(&lock, thrum_after(0.001)), THRUM_ETIMEDOUT);
@@ -241,7 +210,7 @@ static void fork_again(void *arg)
     other = NULL;
     parent_ident = thrum_get_ident();
     CHECK_EXITED(test_run_child(look_around, main_name), 0);
-    if (CHILDREN_START_THREADS)
+    if (!TEST_UNDER_TSAN)
         join_and_free(HAVE(thrum_spawn(fork_and_look, worker_name, .name = worker_name)));
 }
 
@@ -330,7 +299,7 @@ static void look_in_the_storm(void *unused)
     use_everything();
 }
 
-#if CHILDREN_START_THREADS
+#if !TEST_UNDER_TSAN
 
 static bool is_alone(void *unused)
 {
@@ -341,7 +310,7 @@ static bool is_alone(void *unused)
 #endif
 
 /* The allocators of sanitizers do not survive a fork beside threads that allocate. */
-#if !defined(UNDER_THREAD_SANITIZER) && !defined(UNDER_ADDRESS_SANITIZER)
+#if !TEST_UNDER_TSAN && !TEST_UNDER_ASAN
 
 static bool stop; /* accessed atomically */
 
@@ -496,15 +465,6 @@ TEST(process, a_child_holds_the_locks_of_its_thread)
 
 /* ---- how a child ends ---- */
 
-/** Run `program` in a child; it must exit with `code`, having written `wanted`. */
-static void expect(void (*program)(void *), int code, const char *wanted)
-{
-    char text[TEXT_BYTES];
-    int status = test_capture(STDOUT_FILENO, program, NULL, text, sizeof text);
-    CHECK_STR(text, wanted);
-    CHECK_EXITED(status, code);
-}
-
 static int wait_for(pid_t child)
 {
     int status = -1;
@@ -518,12 +478,12 @@ static void register_line(const char *line)
     CHECK_STATUS(thrum_at_shutdown(say_arg, (void *)(uintptr_t)line), 0);
 }
 
-#if CHILDREN_START_THREADS
+#if !TEST_UNDER_TSAN
 
 static void *speak_last(void *arg)
 {
     CHECK_STATUS(thrum_thread_join(thrum_main_thread()), 0);
-    say(arg);
+    test_say(arg);
     return NULL;
 }
 
@@ -543,7 +503,7 @@ static void leave_threads_in_a_child(void *unused)
 
 TEST(process, a_childs_threads_are_joined_at_its_exit)
 {
-    expect(leave_threads_in_a_child, 0, "child's thread\n");
+    CHECK_PROGRAM(leave_threads_in_a_child, NULL, 0, "child's thread\n");
 }
 
 static void *fork_and_return(void *arg)
@@ -566,7 +526,7 @@ static void *fork_after_the_gate(void *arg)
 static void say_main_name(void *unused)
 {
     (void)unused;
-    say(thrum_thread_name(thrum_main_thread()));
+    test_say(thrum_thread_name(thrum_main_thread()));
 }
 
 static void return_without_handles(void *unused)
@@ -584,7 +544,7 @@ static void return_without_handles(void *unused)
 
 TEST(process, a_childs_main_thread_is_known_for_ever)
 {
-    expect(return_without_handles, 0, "worker\nMainThread\n");
+    CHECK_PROGRAM(return_without_handles, NULL, 0, "worker\nMainThread\n");
 }
 
 static void return_from_the_target_of_a_child(void *unused)
@@ -594,12 +554,13 @@ static void return_from_the_target_of_a_child(void *unused)
     register_line("callback");
     join_and_free(HAVE(thrum_spawn(fork_and_return, &child)));
     CHECK_EXITED(wait_for(child), 0);
-    say("parent");
+    test_say("parent");
 }
 
 TEST(process, a_child_ends_when_the_thread_that_forked_returns)
 {
-    expect(return_from_the_target_of_a_child, 0, "child's thread\ncallback\nparent\ncallback\n");
+    CHECK_PROGRAM(return_from_the_target_of_a_child, NULL, 0,
+                  "child's thread\ncallback\nparent\ncallback\n");
 }
 
 #endif
@@ -626,7 +587,7 @@ TEST(process, a_child_of_a_thread_or_a_daemon_may_exit)
     test_join(&foreign);
 }
 
-#if CHILDREN_START_THREADS
+#if !TEST_UNDER_TSAN
 
 static void *shut_down(void *arg)
 {
@@ -663,13 +624,13 @@ static void fork_in_callback(void *unused)
     (void)unused;
     pid_t child = fork();
     if (child == 0) {
-        say("child");
+        test_say("child");
         CHECK_STATUS(thrum_shutdown(), THRUM_ESTATE);
         use_everything();
         return; /* and end as the parent was about to */
     }
     CHECK_EXITED(wait_for(child), 0);
-    say("parent");
+    test_say("parent");
 }
 
 static void end_with_a_fork(void *unused)
@@ -681,10 +642,10 @@ static void end_with_a_fork(void *unused)
 
 TEST(process, a_child_of_a_callback_ends_as_its_parent)
 {
-    expect(end_with_a_fork, 0, "child\nlast\nparent\nlast\n");
+    CHECK_PROGRAM(end_with_a_fork, NULL, 0, "child\nlast\nparent\nlast\n");
 }
 
-#if CHILDREN_START_THREADS
+#if !TEST_UNDER_TSAN
 
 static void *fork_while_joining(void *arg)
 {
@@ -697,7 +658,7 @@ static void *fork_while_joining(void *arg)
         exit(0);
     }
     CHECK_EXITED(wait_for(child), 0);
-    say("parent");
+    test_say("parent");
     return arg;
 }
 
@@ -709,7 +670,7 @@ static void be_forked_while_joining(void *unused)
 
 TEST(process, a_child_of_a_thread_that_is_being_joined_has_an_end_of_its_own)
 {
-    expect(be_forked_while_joining, 0, "child's callback\nchild's thread\nparent\n");
+    CHECK_PROGRAM(be_forked_while_joining, NULL, 0, "child's callback\nchild's thread\nparent\n");
 }
 
 #endif
@@ -720,12 +681,12 @@ static void fork_after_the_end(void)
     pid_t child = fork();
     if (child == 0) {
         use_everything();
-        say("child");
+        test_say("child");
         return;
     }
     CHECK_EXITED(wait_for(child), 0);
     CHECK(thrum_spawn(return_arg, NULL) == NULL);
-    say("parent");
+    test_say("parent");
 }
 
 static void end_and_fork(void *unused)
@@ -737,7 +698,7 @@ static void end_and_fork(void *unused)
 
 TEST(process, a_child_forked_after_the_end_may_use_threads)
 {
-    expect(end_and_fork, 0, "child\nparent\n");
+    CHECK_PROGRAM(end_and_fork, NULL, 0, "child\nparent\n");
 }
 
 static void fork_with_a_stopped_daemon(void *unused)
@@ -758,7 +719,7 @@ static void fork_with_a_stopped_daemon(void *unused)
 
 TEST(process, a_daemon_that_has_stopped_has_ended_in_a_child)
 {
-    expect(fork_with_a_stopped_daemon, 0, "");
+    CHECK_PROGRAM(fork_with_a_stopped_daemon, NULL, 0, "");
 }
 
 TEST(process, many_forks_in_a_row_leave_nothing)

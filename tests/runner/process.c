@@ -119,3 +119,17 @@ int test_capture_stderr(void (*fn)(void *), void *arg, char *buffer, size_t size
 {
     return test_capture(STDERR_FILENO, fn, arg, buffer, size);
 }
+
+void test_say(const char *line)
+{
+    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
+}
+
+void test_check_program(const char *file, int line, const char *name, void (*program)(void *),
+                        void *arg, int code, const char *wanted)
+{
+    char text[4096];
+    int status = test_capture(STDOUT_FILENO, program, arg, text, sizeof text);
+    test_check_str(file, line, name, text, "what it should write", wanted);
+    test_check_exited(file, line, status, code);
+}

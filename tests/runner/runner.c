@@ -79,22 +79,9 @@ int runner_wait_limit_s(void)
     return runner_allowed.wait_s * test_time_factor();
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define RUNNER_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RUNNER_SANITIZED 1
-#endif
-
 int test_time_factor(void)
 {
-#if defined(RUNNER_SANITIZED)
-    int factor = 4;
-#else
-    int factor = 1;
-#endif
+    int factor = TEST_UNDER_ASAN || TEST_UNDER_TSAN ? 4 : 1;
     const char *text = getenv("THRUM_TEST_TIME_FACTOR");
     if (text != NULL && atoi(text) > 0)
         factor = atoi(text);

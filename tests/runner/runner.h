@@ -28,6 +28,40 @@
 #endif
 #endif
 
+/* ---- Sanitizers ---------------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_THREAD__)
+#define TEST_UNDER_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define TEST_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_UNDER_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define TEST_UNDER_ASAN 1
+#endif
+#endif
+
+/** 1 in a build with ThreadSanitizer, else 0. It ends a child, forked beside other threads, that
+ *  starts a thread: cases that need one are left out, or have their children do without. */
+#if !defined(TEST_UNDER_TSAN)
+#define TEST_UNDER_TSAN 0
+#endif
+/** 1 in a build with AddressSanitizer, else 0. */
+#if !defined(TEST_UNDER_ASAN)
+#define TEST_UNDER_ASAN 0
+#endif
+
+/** For a file whose cases fork or end beside threads: LeakSanitizer is not asked, since it does not
+ *  see what the stacks held of threads that a child does not have, or that have gone. What the
+ *  runner counts is checked all the same. */
+#define TEST_IGNORES_LEAKS()                                                                       \
+    const char *__lsan_default_options(void);                                                      \
+    const char *__lsan_default_options(void)                                                       \
+    {                                                                                              \
+        return "detect_leaks=0";                                                                   \
+    }
+
 /* ---- Cases --------------------------------------------------------------------------------- */
 
 /** Seconds that a case may take, before THRUM_TEST_TIME_FACTOR is applied. */
@@ -319,5 +353,14 @@ int test_capture(int fd, void (*fn)(void *), void *arg, char *buffer, size_t siz
 int test_capture_stderr(void (*fn)(void *), void *arg, char *buffer, size_t size);
 
 #define TEST_CHILD_FAILED 117
+
+/** A line of a program that CHECK_PROGRAM runs: written to standard output at once, from whichever
+ *  thread. */
+void test_say(const char *line);
+/** Run `program(arg)` as a child, and fail unless it writes `wanted` and exits with `code`. */
+#define CHECK_PROGRAM(program, arg, code, wanted)                                                  \
+    test_check_program(__FILE__, __LINE__, #program, (program), (arg), (code), (wanted))
+void test_check_program(const char *file, int line, const char *name, void (*program)(void *),
+                        void *arg, int code, const char *wanted);
 
 #endif

@@ -741,6 +741,30 @@ TEST(capture, cuts_what_does_not_fit_and_reads_on)
     CHECK_STR(text, "line 0\n");
 }
 
+static void say_and_leave_with_5(void *line)
+{
+    test_say(line);
+    exit(5);
+}
+
+TEST_HIDDEN(specimen, has_a_program_that_says_another_line, 5)
+{
+    CHECK_PROGRAM(say_and_leave_with_5, "this", 5, "that\n");
+}
+
+TEST_HIDDEN(specimen, has_a_program_that_ends_otherwise, 5)
+{
+    CHECK_PROGRAM(say_and_leave_with_5, "this", 0, "this\n");
+}
+
+TEST(program, is_judged_by_what_it_writes_and_how_it_ends)
+{
+    CHECK_PROGRAM(say_and_leave_with_5, "this", 5, "this\n");
+    CHECK_PROGRAM(do_nothing, NULL, 0, "");
+    check_fails("has_a_program_that_says_another_line", "say_and_leave_with_5 == what it should");
+    check_fails("has_a_program_that_ends_otherwise", "the child exited with 5");
+}
+
 static void close_and_sleep(void *arg)
 {
     (void)arg;

@@ -14,42 +14,13 @@
 #include "thrum/local.h"
 #include "thrum/lock.h"
 
-#define TEXT_BYTES 1024
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_THREAD_SANITIZER 1
-#endif
-
 /** LeakSanitizer does not see what the stack held of a main thread that has gone by
  *  pthread_exit. */
-const char *__lsan_default_options(void);
-const char *__lsan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
-/** Run `program` in a child; it must exit with `code`, having written `wanted`. */
-static void expect(void (*program)(void *), int code, const char *wanted)
-{
-    char text[TEXT_BYTES];
-    int status = test_capture(STDOUT_FILENO, program, NULL, text, sizeof text);
-    CHECK_STR(text, wanted);
-    CHECK_EXITED(status, code);
-}
-
-static void say(const char *line)
-{
-    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
-}
+TEST_IGNORES_LEAKS()
 
 static void say_arg(void *arg)
 {
-    say(arg);
+    test_say(arg);
 }
 
 static void register_line(const char *line)
@@ -59,7 +30,7 @@ static void register_line(const char *line)
 
 static void say_exit_handler(void)
 {
-    say("exit handler");
+    test_say("exit handler");
 }
 
 /** A thread that goes on only when the end of the program waits for it. */
@@ -71,7 +42,7 @@ static void await_the_joining(void)
 static void *speak_last(void *arg)
 {
     await_the_joining();
-    say("thread");
+    test_say("thread");
     return arg;
 }
 
@@ -90,12 +61,12 @@ static void leave_a_thread(void *unused)
     atexit(say_exit_handler);
     register_line("callback");
     thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
-    say("main");
+    test_say("main");
 }
 
 TEST(shutdown, exit_joins_threads_after_callbacks_before_earlier_exit_handlers)
 {
-    expect(leave_a_thread, 0, "main\ncallback\nthread\nexit handler\n");
+    CHECK_PROGRAM(leave_a_thread, NULL, 0, "main\ncallback\nthread\nexit handler\n");
 }
 
 static void leave_an_unjoined_handle(void *unused)
@@ -108,7 +79,7 @@ static void leave_an_unjoined_handle(void *unused)
 
 TEST(shutdown, exit_joins_threads_whose_handles_are_left)
 {
-    expect(leave_an_unjoined_handle, 0, "thread\n");
+    CHECK_PROGRAM(leave_an_unjoined_handle, NULL, 0, "thread\n");
 }
 
 static void leave_a_daemon(void *unused)
@@ -120,7 +91,7 @@ static void leave_a_daemon(void *unused)
 
 TEST(shutdown, exit_abandons_daemons)
 {
-    expect(leave_a_daemon, 0, "thread\n");
+    CHECK_PROGRAM(leave_a_daemon, NULL, 0, "thread\n");
 }
 
 static void *start_another(void *arg)
@@ -128,7 +99,7 @@ static void *start_another(void *arg)
     await_the_joining();
     char *depth = arg;
     char line[] = {*depth, '\0'};
-    say(line);
+    test_say(line);
     if (*depth == '0')
         return NULL;
     --*depth;
@@ -145,7 +116,7 @@ static void leave_a_chain(void *unused)
 
 TEST(shutdown, threads_started_meanwhile_are_joined)
 {
-    expect(leave_a_chain, 0, "5\n4\n3\n2\n1\n0\n");
+    CHECK_PROGRAM(leave_a_chain, NULL, 0, "5\n4\n3\n2\n1\n0\n");
 }
 
 static void *start_from_daemon(void *arg)
@@ -172,7 +143,7 @@ static void leave_a_daemon_that_starts(void *unused)
 
 TEST(shutdown, threads_that_daemons_start_meanwhile_are_joined)
 {
-    expect(leave_a_daemon_that_starts, 0, "thread\n");
+    CHECK_PROGRAM(leave_a_daemon_that_starts, NULL, 0, "thread\n");
 }
 
 /** The kernel counts a thread for a moment after it has been joined. */
@@ -194,12 +165,12 @@ static void collect_all(void *unused)
     }
     CHECK_STATUS(thrum_shutdown(), 0);
     test_wait_until(threads_are, &left);
-    say("all");
+    test_say("all");
 }
 
 TEST(shutdown, leaves_no_os_thread_but_daemons)
 {
-    char text[TEXT_BYTES];
+    char text[1024];
     int status = test_capture(STDOUT_FILENO, collect_all, NULL, text, sizeof text);
     CHECK_EXITED(status, 0);
     CHECK_CONTAINS(text, "all\n");
@@ -211,7 +182,7 @@ static void call_from_destructor(void *unused)
     CHECK(thrum_current_thread() != NULL);
     test_wait_asleep(getpid());
     CHECK(thrum_current_thread() != NULL);
-    say("destructor");
+    test_say("destructor");
 }
 
 static pthread_key_t key;
@@ -232,7 +203,7 @@ static void leave_a_destructor(void *unused)
 
 TEST(shutdown, waits_for_destructors_of_pthread_keys)
 {
-    expect(leave_a_destructor, 0, "destructor\n");
+    CHECK_PROGRAM(leave_a_destructor, NULL, 0, "destructor\n");
 }
 
 /* ---- what stops ---- */
@@ -270,7 +241,7 @@ static void *sleep_for_ever(void *arg)
     thrum_get_ident(); /* a thread is known from its first call on */
     thrum_event_set(&is_busy);
     thrum_sleep_until(THRUM_FOREVER);
-    say("woken");
+    test_say("woken");
     return arg;
 }
 
@@ -295,7 +266,7 @@ static void stop_one(thrum_target target)
     CHECK(thrum_thread_is_alive(daemon));
     CHECK_STATUS(thrum_thread_join(daemon), THRUM_EDEADLK);
     CHECK_STATUS(thrum_thread_join_until(daemon, 0), THRUM_ETIMEDOUT);
-    say("stopped");
+    test_say("stopped");
 }
 
 static void stop_lock_and_unlock(void *unused)
@@ -324,10 +295,10 @@ static void stop_return(void *unused)
 
 TEST(shutdown, daemons_stop_at_their_next_call)
 {
-    expect(stop_lock_and_unlock, 0, "stopped\n");
-    expect(stop_get_local, 0, "stopped\n");
-    expect(stop_sleep, 0, "stopped\n");
-    expect(stop_return, 0, "stopped\n");
+    CHECK_PROGRAM(stop_lock_and_unlock, NULL, 0, "stopped\n");
+    CHECK_PROGRAM(stop_get_local, NULL, 0, "stopped\n");
+    CHECK_PROGRAM(stop_sleep, NULL, 0, "stopped\n");
+    CHECK_PROGRAM(stop_return, NULL, 0, "stopped\n");
 }
 
 static void stop_foreign(void *unused)
@@ -337,13 +308,13 @@ static void stop_foreign(void *unused)
     CHECK_STATUS(thrum_event_wait(&is_busy), 0);
     CHECK_STATUS(thrum_shutdown(), 0);
     test_wait_asleep(foreign.tid);
-    say("stopped");
+    test_say("stopped");
     (void)unused;
 }
 
 TEST(shutdown, foreign_threads_stop_too)
 {
-    expect(stop_foreign, 0, "stopped\n");
+    CHECK_PROGRAM(stop_foreign, NULL, 0, "stopped\n");
 }
 
 static void join_ended_daemon(void *unused)
@@ -359,14 +330,14 @@ static void join_ended_daemon(void *unused)
 
 TEST(shutdown, an_ended_daemon_can_be_joined_after_the_end)
 {
-    expect(join_ended_daemon, 0, "");
+    CHECK_PROGRAM(join_ended_daemon, NULL, 0, "");
 }
 
 /* ---- callbacks ---- */
 
 static void register_more(void *arg)
 {
-    say(arg);
+    test_say(arg);
     register_line("registered meanwhile");
 }
 
@@ -380,7 +351,7 @@ static void call_back(void *unused)
 
 TEST(shutdown, calls_back_last_first_and_what_callbacks_register)
 {
-    expect(call_back, 0, "third\nsecond\nregistered meanwhile\nfirst\n");
+    CHECK_PROGRAM(call_back, NULL, 0, "third\nsecond\nregistered meanwhile\nfirst\n");
 }
 
 static void start_a_thread(void *unused)
@@ -397,14 +368,14 @@ static void start_in_callback(void *unused)
 
 TEST(shutdown, a_callback_may_start_threads)
 {
-    expect(start_in_callback, 0, "thread\n");
+    CHECK_PROGRAM(start_in_callback, NULL, 0, "thread\n");
 }
 
 static void shut_down_inside(void *unused)
 {
     (void)unused;
     CHECK_STATUS(thrum_shutdown(), THRUM_ESTATE);
-    say("refused");
+    test_say("refused");
 }
 
 static void call_back_into_shutdown(void *unused)
@@ -417,7 +388,7 @@ static void call_back_into_shutdown(void *unused)
 
 TEST(shutdown, is_refused_inside_a_callback)
 {
-    expect(call_back_into_shutdown, 0, "refused\n");
+    CHECK_PROGRAM(call_back_into_shutdown, NULL, 0, "refused\n");
 }
 
 static void *register_while_joining(void *arg)
@@ -438,7 +409,7 @@ static void use_after_the_end(void)
     CHECK(thrum_spawn(speak_last, NULL) == NULL);
     CHECK_EQ(thrum_active_count(), 1);
     CHECK_STATUS(thrum_shutdown(), 0);
-    say("refused");
+    test_say("refused");
 }
 
 static void register_late(void *unused)
@@ -450,7 +421,7 @@ static void register_late(void *unused)
 
 TEST(shutdown, refuses_callbacks_while_joining_and_threads_afterwards)
 {
-    expect(register_late, 0, "refused\n");
+    CHECK_PROGRAM(register_late, NULL, 0, "refused\n");
 }
 
 static void count_call(void *arg)
@@ -482,7 +453,7 @@ static void *call_second(void *arg)
 {
     test_gate_wait(arg);
     CHECK_STATUS(thrum_shutdown(), 0);
-    say("second");
+    test_say("second");
     return NULL;
 }
 
@@ -490,7 +461,7 @@ static void let_the_second_wait(void *arg)
 {
     test_gate_open(arg);
     test_wait_asleep((pid_t)thrum_thread_native_id(second_caller));
-    say("first");
+    test_say("first");
 }
 
 static void call_twice(void *unused)
@@ -505,7 +476,7 @@ static void call_twice(void *unused)
 
 TEST(shutdown, a_second_call_waits_for_the_first_which_does_not_wait_for_it)
 {
-    expect(call_twice, 0, "first\nsecond\n");
+    CHECK_PROGRAM(call_twice, NULL, 0, "first\nsecond\n");
 }
 
 static thrum_event shut_down_by_thread;
@@ -515,7 +486,7 @@ static void *shut_down_and_go_on(void *arg)
     CHECK_STATUS(thrum_shutdown(), 0);
     thrum_event_set(&shut_down_by_thread);
     test_gate_wait(arg);
-    say("thread");
+    test_say("thread");
     return NULL;
 }
 
@@ -542,7 +513,7 @@ static void be_shut_down_by_a_thread(void *unused)
 
 TEST(shutdown, exit_joins_the_thread_that_has_called_it_before)
 {
-    expect(be_shut_down_by_a_thread, 0, "thread\nexit handler\n");
+    CHECK_PROGRAM(be_shut_down_by_a_thread, NULL, 0, "thread\nexit handler\n");
 }
 
 /* ---- exit from everywhere ---- */
@@ -565,7 +536,7 @@ static void exit_in_a_joined_thread(void *unused)
 
 TEST(shutdown, exit_in_a_thread_that_main_joins)
 {
-    expect(exit_in_a_joined_thread, 3, "callback\nthread\n");
+    CHECK_PROGRAM(exit_in_a_joined_thread, NULL, 3, "callback\nthread\n");
 }
 
 static thrum_thread *exiting;
@@ -573,7 +544,7 @@ static thrum_thread *exiting;
 static void *join_exiting(void *arg)
 {
     CHECK_STATUS(thrum_thread_join(exiting), 0);
-    say("joined");
+    test_say("joined");
     return arg;
 }
 
@@ -595,7 +566,7 @@ static void exit_while_joined(void *unused)
 
 TEST(shutdown, exit_in_a_thread_that_another_joins)
 {
-    expect(exit_while_joined, 3, "joined\n");
+    CHECK_PROGRAM(exit_while_joined, NULL, 3, "joined\n");
 }
 
 static void exit_in_daemon(void *unused)
@@ -608,7 +579,7 @@ static void exit_in_daemon(void *unused)
 
 TEST(shutdown, exit_in_a_daemon)
 {
-    expect(exit_in_daemon, 3, "thread\n");
+    CHECK_PROGRAM(exit_in_daemon, NULL, 3, "thread\n");
 }
 
 static void exit_in_foreign(void *unused)
@@ -622,7 +593,7 @@ static void exit_in_foreign(void *unused)
 
 TEST(shutdown, exit_in_a_foreign_thread)
 {
-    expect(exit_in_foreign, 3, "thread\n");
+    CHECK_PROGRAM(exit_in_foreign, NULL, 3, "thread\n");
 }
 
 static void exit_with_four(void *unused)
@@ -636,12 +607,12 @@ static void exit_in_callback(void *unused)
     (void)unused;
     CHECK_STATUS(thrum_at_shutdown(exit_with_four, NULL), 0);
     (void)thrum_shutdown();
-    say("not reached");
+    test_say("not reached");
 }
 
 TEST(shutdown, exit_in_a_callback)
 {
-    expect(exit_in_callback, 4, "");
+    CHECK_PROGRAM(exit_in_callback, NULL, 4, "");
 }
 
 static void exit_with_five(const thrum_thread *thread, const thrum_error *error)
@@ -667,7 +638,7 @@ static void exit_in_hook(void *unused)
 
 TEST(shutdown, exit_in_the_excepthook)
 {
-    expect(exit_in_hook, 5, "");
+    CHECK_PROGRAM(exit_in_hook, NULL, 5, "");
 }
 
 static thrum_local exiting_local = THRUM_LOCAL(NULL, exit_with_four);
@@ -687,7 +658,7 @@ static void exit_in_destroy(void *unused)
 
 TEST(shutdown, exit_while_a_local_is_destroyed)
 {
-    expect(exit_in_destroy, 4, "");
+    CHECK_PROGRAM(exit_in_destroy, NULL, 4, "");
 }
 
 /* ---- main by pthread_exit ---- */
@@ -698,8 +669,8 @@ static void *outlive_main(void *arg)
     CHECK(!thrum_thread_is_alive(thrum_main_thread()));
     CHECK_EQ(thrum_active_count(), 1);
     CHECK_STATUS(thrum_thread_set_name(thrum_main_thread(), "late"), 0);
-    say("thread");
-#if defined(UNDER_THREAD_SANITIZER)
+    test_say("thread");
+#if TEST_UNDER_TSAN
     exit(0); /* the sanitizer's own thread never ends, so the last of ours is not the last */
 #endif
     return arg;
@@ -715,14 +686,14 @@ static void exit_main_thread(void *unused)
 
 TEST(shutdown, pthread_exit_of_main_lets_the_others_finish)
 {
-    expect(exit_main_thread, 0, "thread\ncallback\n");
+    CHECK_PROGRAM(exit_main_thread, NULL, 0, "thread\ncallback\n");
 }
 
 /* ---- locals ---- */
 
 static void say_destroyed(void *value)
 {
-    say(value);
+    test_say(value);
 }
 
 static thrum_local said_local = THRUM_LOCAL(NULL, say_destroyed);
@@ -734,12 +705,12 @@ static void leave_a_value(void *unused)
     register_line("callback");
     thrum_thread_free(HAVE(thrum_spawn(speak_last, NULL)));
     CHECK_STATUS(thrum_shutdown(), 0);
-    say("still there");
+    test_say("still there");
 }
 
 TEST(shutdown, values_of_the_thread_that_exits_are_destroyed_at_exit)
 {
-    expect(leave_a_value, 0, "callback\nthread\nstill there\nvalue\n");
+    CHECK_PROGRAM(leave_a_value, NULL, 0, "callback\nthread\nstill there\nvalue\n");
 }
 
 /* ---- signals ---- */
@@ -768,7 +739,7 @@ static void *end_after_signals(void *arg)
     test_send_signals(&storm, *(pthread_t *)arg, SIGUSR1, 20);
     test_wait_until(two_hundred_came, NULL);
     test_stop_signals(&storm);
-    say("thread");
+    test_say("thread");
     return NULL;
 }
 
@@ -782,7 +753,7 @@ static void be_signalled(void *unused)
 
 TEST(shutdown, waits_through_signals)
 {
-    expect(be_signalled, 0, "thread\n");
+    CHECK_PROGRAM(be_signalled, NULL, 0, "thread\n");
 }
 
 TEST(shutdown, without_threads_is_nothing)
