@@ -53,6 +53,7 @@ typedef struct model {
     bool reports_deadlocks;    /**< with thrum's own deadlock reports, which cost many steps */
     /** A specimen: the verdict that the search must come to. */
     enum thrum_check_verdict expects;
+    bool sees_nothing; /**< a specimen: every execution is discarded, and that is noticed */
     struct model *next;
 } model;
 
@@ -74,7 +75,8 @@ void model_register(model *one);
                  : model_fail("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition))
 _Noreturn void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** This execution is of no interest: end it, green. */
+/** This execution is of no interest: end it, green. A model of which every execution ends so is
+ *  red: nothing was looked at. */
 _Noreturn void model_discard(void);
 
 /** 0 .. n-1: all of them are explored, at no cost. */

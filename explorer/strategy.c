@@ -364,6 +364,7 @@ static bool run_once(const search *wanted, search_result *result)
     if (now.position > now.length)
         now.length = now.position;
     result->executions++;
+    result->seen += !engine.result.discarded;
     return engine.result.verdict != THRUM_CHECK_NOTHING;
 }
 

@@ -41,6 +41,7 @@ typedef struct search {
 typedef struct search_result {
     outcome found;
     uint64_t executions; /**< all, pruned ones included */
+    uint64_t seen;       /**< those that came to their end: neither pruned nor discarded */
     bool exhausted;
     unsigned preemptions; /**< of the failing schedule, or the bound that was exhausted */
     double seconds;

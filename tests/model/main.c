@@ -147,13 +147,25 @@ static const char *extent(const search *wanted, const search_result *result, cha
     return text;
 }
 
+/** Whether the search looked at nothing: of what it ran, all was discarded. */
+static bool saw_nothing(const search *wanted, const search_result *result)
+{
+    return wanted->replay == NULL && result->seen == 0;
+}
+
+static bool is_as_expected(const model *one, const search *wanted, const search_result *result)
+{
+    return result->found.verdict == one->expects &&
+           saw_nothing(wanted, result) == one->sees_nothing;
+}
+
 static void say_result(const options *read, const model *one, const search *wanted,
                        const search_result *result)
 {
     const char *name = wanted->name;
     char how_far[32];
-    bool clean = result->found.verdict == one->expects;
-    bool is_specimen = one->expects != THRUM_CHECK_NOTHING;
+    bool clean = is_as_expected(one, wanted, result);
+    bool is_specimen = one->expects != THRUM_CHECK_NOTHING || one->sees_nothing;
     double rate = result->seconds > 0 ? (double)result->executions / result->seconds : 0;
     extent(wanted, result, how_far, sizeof how_far);
     if (read->table)
@@ -164,7 +176,9 @@ static void say_result(const options *read, const model *one, const search *want
         printf("%-44s %u threads  %-14s %9" PRIu64 " executions  %7.2f s  %6.0f k/s  %s\n", name,
                models_threads(one), how_far, result->executions, result->seconds, rate / 1000,
                clean ? is_specimen ? "found" : "clean" : "RED");
-    if (!clean)
+    if (!clean && saw_nothing(wanted, result))
+        printf("    nothing was looked at: all executions were discarded\n");
+    else if (!clean)
         printf("    to see it again: thrum-model --replay '%s' %s\n", result->schedule, name);
     fflush(stdout);
 }
@@ -198,7 +212,7 @@ static void run(const options *read, model *one, totals *all)
     if (!strategy_search(&wanted, &result))
         wrong("not a schedule", read->replay);
     say_result(read, one, &wanted, &result);
-    if (result.found.verdict == one->expects)
+    if (is_as_expected(one, &wanted, &result))
         all->passed++;
     else
         all->failed++;

@@ -383,6 +383,14 @@ static void each_took_another(void)
     model_check_history(counter);
 }
 
+static void discard(void)
+{
+    model_discard();
+}
+
+MODEL(specimen, nothing, .what = "a model that discards all of its executions",
+      .threads = {send_release, discard}, .sees_nothing = true)
+
 MODEL(specimen, history, .what = "a counter that gives two threads the same number",
       .threads = {take_without_lock, take_without_lock}, .finish = each_took_another,
       .expects = THRUM_CHECK_HISTORY)
