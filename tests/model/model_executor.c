@@ -380,8 +380,8 @@ static thrum_event has_subs, end_first;
 static thrum_future *subs[4];
 static void *submit_subs(void *number)
 {
-    for (int i = 0; i < 4; i++)
-        model_assert(thrum_executor_submit(pool, run_task, (void *)0, &subs[i]) == 0);
+    for (intptr_t i = 0; i < 4; i++)
+        model_assert(thrum_executor_submit(pool, run_task, (void *)i, &subs[i]) == 0);
     thrum_event_set(&has_subs);
     (void)thrum_event_wait(&end_first);
     return number;
@@ -400,7 +400,9 @@ static void cancel_amid_thefts(void)
     free_it();
     int started = 0; /* one may have been in the hand of the second worker */
     for (int i = 0; i < 4; i++) {
-        started += was_pending[i] && !thrum_future_is_cancelled(subs[i]);
+        bool is_cancelled = thrum_future_is_cancelled(subs[i]);
+        started += was_pending[i] && !is_cancelled;
+        model_assert(runs[i] == !is_cancelled);
         thrum_future_free(subs[i]);
     }
     model_assert(started <= 1);
@@ -432,6 +434,10 @@ static void submit_beside_failure(void)
     }
     (void)thrum_thread_join(other);
     thrum_thread_free(other);
+    if (others != NULL) { /* accepted: it is done without another submit */
+        model_assert(thrum_future_wait(others) == 0);
+        model_assert(runs[1] == 1);
+    }
     thrum_future_free(others);
     free_it();
 }
@@ -442,11 +448,16 @@ MODEL(executor, stranded, .what = "no thread for one, whose other has been told 
 static void drain_beside_growth(void)
 {
     make(2, 0);
-    thrum_thread *other = kit_spawn(submit_second, NULL);
-    submit(0);
+    thrum_thread *other = kit_spawn(submit_other, NULL);
+    thrum_future *mine = NULL;
+    model_assert(thrum_executor_submit(pool, run_task, (void *)0, &mine) == 0);
     model_assert(thrum_executor_shutdown(pool, THRUM_CANCEL_FUTURES) == 0);
     kit_join_and_free(other);
     free_it();
+    model_assert(runs[0] == !thrum_future_is_cancelled(mine));
+    model_assert(runs[1] == (others != NULL && !thrum_future_is_cancelled(others)));
+    thrum_future_free(mine);
+    thrum_future_free(others);
 }
 
 MODEL(executor, drain, .what = "cancel beside growth", .threads = {drain_beside_growth},
