@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Executor: submit, how it grows, how workers are named, initialisers, places, orders. What
- *  CPython's test_thread_pool.py, executor.py and test_init.py say of ThreadPoolExecutor. */
-#include <limits.h>
-#include <stdio.h>
-
+ *  Executor: submit, how workers are named, places, orders, what is missing. What CPython's
+ *  test_thread_pool.py and executor.py say of ThreadPoolExecutor. */
 #include "executor_support.h"
-#include "platform/cpu.h"
 
 enum { MANY = 1000 };
 
 /* ---- submit ---- */
-
-static void *add_one(void *number)
-{
-    return as_pointer((intptr_t)number + 1);
-}
 
 TEST(executor, submit_gives_a_future_with_the_result)
 {
@@ -76,16 +67,6 @@ TEST(executor, takes_no_options_and_short_ones)
     thrum_executor_free(HAVE(thrum_executor_new_with(&options)));
 }
 
-static int told;
-static char told_message[64];
-
-static void remember(const thrum_thread *thread, const thrum_error *error)
-{
-    (void)thread;
-    snprintf(told_message, sizeof told_message, "%s", error->message);
-    bump(&told);
-}
-
 TEST(executor, failure_is_in_the_future)
 {
     thrum_set_excepthook(remember);
@@ -98,7 +79,7 @@ TEST(executor, failure_is_in_the_future)
     CHECK_EQ(error->code, EIO);
     thrum_future_free(future);
     CHECK_EQ((intptr_t)result_of(submit(pool, add_one, as_pointer(1))), 2);
-    CHECK_EQ(read_number(&told), 0);
+    CHECK_EQ(count_of(&told), 0);
 }
 
 TEST(executor, failure_without_a_future_goes_to_the_excepthook)
@@ -113,94 +94,13 @@ TEST(executor, failure_without_a_future_goes_to_the_excepthook)
     CHECK_STR(told_message, "nobody asks");
 }
 
-/* ---- growth ---- */
-
 TEST(executor, starts_no_thread_before_the_first_task)
 {
     THRUM_EXECUTOR(pool, .max_workers = 4);
     CHECK_EQ(thread_count(), 0);
 }
 
-TEST(executor, saturation)
-{
-    enum { WORKERS = 4, TASKS = 15 };
-    test_gate gate = TEST_GATE_INIT;
-    THRUM_EXECUTOR(pool, .max_workers = WORKERS);
-    for (size_t i = 0; i < TASKS; i++) {
-        CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-        CHECK_EQ(thread_count(), i + 1 < WORKERS ? i + 1 : WORKERS);
-    }
-    test_gate_await(&gate, WORKERS);
-    test_gate_open(&gate);
-}
-
-TEST(executor, blocking_tasks_have_a_thread_each_after_quick_ones)
-{
-    enum { WORKERS = 5 };
-    test_gate gate = TEST_GATE_INIT;
-    int calls = 0;
-    THRUM_EXECUTOR(pool, .max_workers = WORKERS);
-    for (int i = 0; i < 2; i++)
-        (void)result_of(submit(pool, count_call, &calls));
-    for (int i = 0; i < WORKERS; i++)
-        CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-    CHECK_EQ(thread_count(), WORKERS);
-    test_gate_await(&gate, WORKERS);
-    test_gate_open(&gate);
-}
-
-TEST(executor, idle_thread_reuse)
-{
-    int calls = 0;
-    THRUM_EXECUTOR(pool, .max_workers = 16);
-    for (int i = 0; i < 300; i++)
-        (void)result_of(submit(pool, count_call, &calls));
-    CHECK_EQ(thread_count(), 1);
-}
-
-TEST(executor, idle_threads_are_reused_by_as_many_tasks)
-{
-    enum { WORKERS = 3 };
-    test_gate gate = TEST_GATE_INIT;
-    thrum_future *futures[WORKERS];
-    THRUM_EXECUTOR(pool, .max_workers = 16);
-    for (int round = 0; round < 20; round++) {
-        test_gate_close(&gate);
-        for (int i = 0; i < WORKERS; i++)
-            futures[i] = submit(pool, pass_gate, &gate);
-        test_gate_await(&gate, WORKERS);
-        test_gate_open(&gate);
-        for (int i = 0; i < WORKERS; i++)
-            (void)result_of(futures[i]);
-        CHECK_EQ(thread_count(), WORKERS);
-    }
-}
-
-TEST(executor, default_max_workers)
-{
-    test_gate gate = TEST_GATE_INIT;
-    unsigned wanted = th_cpu_count() + 4 < 32 ? th_cpu_count() + 4 : 32;
-    THRUM_EXECUTOR(pool);
-    for (int i = 0; i < 40; i++)
-        CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-    CHECK_EQ(thread_count(), wanted);
-    test_gate_open(&gate);
-}
-
 /* ---- names ---- */
-
-static void *own_name(void *unused)
-{
-    (void)unused;
-    return strdup(thrum_thread_name(thrum_current_thread()));
-}
-
-static void check_name(thrum_executor *pool, const char *wanted)
-{
-    char *name = result_of(submit(pool, own_name, NULL));
-    CHECK_STR(name, wanted);
-    free(name);
-}
 
 TEST(executor, thread_names_assigned)
 {
@@ -209,16 +109,6 @@ TEST(executor, thread_names_assigned)
     prefix[0] = 'X';
     check_name(pool, "SpecialPool_0");
     thrum_executor_free(pool);
-}
-
-TEST(executor, thread_names_default)
-{
-    thrum_executor *first = HAVE(thrum_executor_new(.max_workers = 1));
-    thrum_executor *second = HAVE(thrum_executor_new(.thread_name_prefix = ""));
-    check_name(first, "ThreadPoolExecutor-0_0");
-    check_name(second, "ThreadPoolExecutor-1_0");
-    thrum_executor_free(first);
-    thrum_executor_free(second);
 }
 
 TEST(executor, thread_names_are_numbered)
@@ -261,25 +151,6 @@ TEST(executor, workers_of_a_daemon_are_none)
 
 /* ---- order ---- */
 
-static int order[64], ordered;
-static pthread_mutex_t order_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-static void *note(void *number)
-{
-    pthread_mutex_lock(&order_mutex);
-    order[ordered] = (int)(intptr_t)number;
-    bump(&ordered);
-    pthread_mutex_unlock(&order_mutex);
-    return number;
-}
-
-static void check_order(int count)
-{
-    CHECK_EQ(ordered, count);
-    for (int i = 0; i < count; i++)
-        CHECK_EQ(order[i], i);
-}
-
 TEST(executor, one_worker_keeps_the_order)
 {
     {
@@ -290,14 +161,9 @@ TEST(executor, one_worker_keeps_the_order)
     check_order(64);
 }
 
-typedef struct nested {
-    thrum_executor *pool;
-    test_gate begun, gate;
-} nested;
-
 static void *submit_the_last(void *arg)
 {
-    nested *shared = arg;
+    spreading *shared = arg;
     test_gate_open(&shared->begun);
     test_gate_wait(&shared->gate);
     CHECK_STATUS(thrum_executor_submit(shared->pool, note, as_pointer(3), NULL), 0);
@@ -306,7 +172,7 @@ static void *submit_the_last(void *arg)
 
 TEST(executor, one_worker_keeps_the_order_of_subtasks_too)
 {
-    nested shared = {.begun = TEST_GATE_INIT, .gate = TEST_GATE_INIT};
+    spreading shared = new_spreading();
     {
         THRUM_EXECUTOR(pool, .max_workers = 1);
         shared.pool = pool;
@@ -331,11 +197,6 @@ static void *note_and_wait(void *arg)
     note(as_pointer(mine->number));
     test_gate_wait(&mine->gate);
     return NULL;
-}
-
-static bool are_ordered(void *count)
-{
-    return read_number(&ordered) == *(int *)count;
 }
 
 /** The tutorial's: two workers, four tasks that take their time; each begins when its turn
@@ -363,99 +224,7 @@ TEST(executor, two_workers_begin_four_tasks_in_order)
     test_gate_open(&turns[3].gate);
 }
 
-/* ---- tasks that submit ---- */
-
-typedef struct spreading {
-    thrum_executor *pool;
-    int calls;
-} spreading;
-
-static void *count_spread(void *arg)
-{
-    spreading *shared = arg;
-    bump(&shared->calls);
-    return NULL;
-}
-
-static void *spread(void *arg)
-{
-    spreading *shared = arg;
-    for (int i = 0; i < MANY; i++) /* more than its own queue holds */
-        CHECK_STATUS(thrum_executor_submit(shared->pool, count_spread, shared, NULL), 0);
-    return NULL;
-}
-
-TEST(executor, tasks_submit_more_than_their_queue_holds)
-{
-    spreading shared = {.calls = 0};
-    shared.pool = HAVE(thrum_executor_new(.max_workers = 3));
-    (void)result_of(submit(shared.pool, spread, &shared));
-    (void)result_of(submit(shared.pool, spread, &shared));
-    CHECK_STATUS(thrum_executor_shutdown(shared.pool, THRUM_WAIT), 0);
-    CHECK_EQ(shared.calls, 2 * MANY);
-    thrum_executor_free(shared.pool);
-}
-
-static void *submit_and_block(void *arg)
-{
-    nested *shared = arg;
-    for (int i = 0; i < 3; i++)
-        CHECK_STATUS(thrum_executor_submit(shared->pool, note, as_pointer(i), NULL), 0);
-    test_gate_open(&shared->begun);
-    test_gate_wait(&shared->gate);
-    return NULL;
-}
-
-/** Subtasks behind a task that goes on for long are taken by the others, oldest first. */
-TEST(executor, subtasks_of_a_busy_worker_are_stolen_in_order)
-{
-    nested shared = {.begun = TEST_GATE_INIT, .gate = TEST_GATE_INIT};
-    THRUM_EXECUTOR(pool, .max_workers = 2);
-    shared.pool = pool;
-    CHECK_STATUS(thrum_executor_submit(pool, submit_and_block, &shared, NULL), 0);
-    int count = 3;
-    test_wait_until(are_ordered, &count);
-    check_order(3);
-    test_gate_open(&shared.gate);
-}
-
-TEST(executor, stolen_by_a_worker_that_slept)
-{
-    nested shared = {.begun = TEST_GATE_INIT, .gate = TEST_GATE_INIT};
-    test_gate gate = TEST_GATE_INIT;
-    THRUM_EXECUTOR(pool, .max_workers = 2);
-    shared.pool = pool;
-    thrum_future *futures[2];
-    for (int i = 0; i < 2; i++)
-        futures[i] = submit(pool, pass_gate, &gate);
-    test_gate_open(&gate);
-    for (int i = 0; i < 2; i++)
-        (void)result_of(futures[i]);
-    CHECK_EQ(thread_count(), 2);
-    CHECK_STATUS(thrum_executor_submit(pool, submit_and_block, &shared, NULL), 0);
-    int count = 3;
-    test_wait_until(are_ordered, &count);
-    check_order(3);
-    test_gate_open(&shared.gate);
-}
-
 /* ---- places ---- */
-
-typedef struct filler {
-    thrum_executor *pool;
-    test_thread thread;
-    int status;
-    bool has_returned;
-} filler;
-
-static void *submit_one(void *arg)
-{
-    filler *self = arg;
-    static int calls;
-    self->status = thrum_executor_submit(self->pool, count_call, &calls, NULL);
-    __atomic_store_n(&self->has_returned, true, __ATOMIC_SEQ_CST);
-    return NULL;
-}
 
 /** An executor with one worker at the gate, and as many tasks pending as may be. */
 static thrum_executor *full_executor(test_gate *gate, size_t max_pending, thrum_future **pending)
@@ -558,153 +327,6 @@ TEST(executor, own_worker_never_waits_for_a_place)
     CHECK_EQ(shared.calls, 20);
 }
 
-/* ---- initialisers ---- */
-
-static int initialised;
-
-static int count_initialisers(void *arg)
-{
-    CHECK_PTR(arg, &initialised);
-    bump(&initialised);
-    return 0;
-}
-
-static void *see_initialised(void *unused)
-{
-    (void)unused;
-    CHECK_GT(read_number(&initialised), 0);
-    return NULL;
-}
-
-TEST(executor, initializer_runs_in_each_worker_before_its_first_task)
-{
-    test_gate gate = TEST_GATE_INIT;
-    {
-        THRUM_EXECUTOR(pool, .max_workers = 3, .initializer = count_initialisers,
-                       .initarg = &initialised);
-        (void)result_of(submit(pool, see_initialised, NULL));
-        for (int i = 0; i < 3; i++)
-            CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-        test_gate_await(&gate, 3);
-        CHECK_EQ(read_number(&initialised), 3);
-        test_gate_open(&gate);
-    }
-    CHECK_EQ(initialised, 3);
-}
-
-static test_gate initialiser_gate = TEST_GATE_INIT;
-
-static int fail_to_initialise(void *message)
-{
-    test_gate_wait(&initialiser_gate);
-    if (message != NULL)
-        thrum_fail(EIO, "%s", (const char *)message);
-    return 7;
-}
-
-TEST(executor, failing_initializer_breaks_it)
-{
-    thrum_set_excepthook(remember);
-    int calls = 0;
-    thrum_executor *pool =
-        HAVE(thrum_executor_new(.max_workers = 1, .initializer = fail_to_initialise,
-                                .thread_name_prefix = "broken"));
-    thrum_future *futures[3];
-    for (int i = 0; i < 3; i++)
-        futures[i] = submit(pool, count_call, &calls);
-    test_gate_open(&initialiser_gate);
-    for (int i = 0; i < 3; i++) {
-        CHECK_STATUS(thrum_future_result(futures[i], NULL), THRUM_EBROKEN);
-        CHECK_CONTAINS(error_of(futures[i])->message, "initializer failed");
-        thrum_future_free(futures[i]);
-    }
-    CHECK_STATUS(thrum_executor_submit(pool, count_call, &calls, NULL), THRUM_EBROKEN);
-    CHECK_STATUS(thrum_executor_try_submit(pool, count_call, &calls, NULL), THRUM_EBROKEN);
-    thrum_executor_free(pool);
-    CHECK_EQ(told, 1);
-    CHECK_CONTAINS(told_message, "broken failed: 7");
-    CHECK_EQ(calls, 0);
-}
-
-TEST(executor, failing_initializer_says_why)
-{
-    thrum_set_excepthook(remember);
-    test_gate_open(&initialiser_gate);
-    int calls = 0;
-    {
-        THRUM_EXECUTOR(pool, .max_workers = 2, .initializer = fail_to_initialise,
-                       .initarg = "no database");
-        CHECK_STATUS(thrum_executor_submit(pool, count_call, &calls, NULL), 0);
-    }
-    CHECK_EQ(told, 1);
-    CHECK_STR(told_message, "no database");
-    CHECK_EQ(calls, 0);
-}
-
-static void wait_for_the_next(thrum_future *future, void *arg)
-{
-    (void)future;
-    test_gate *gates = arg;
-    test_gate_open(&gates[1]);
-    test_gate_wait(&gates[2]);
-}
-
-static void *open_gate(void *gate)
-{
-    test_gate_open(gate);
-    return NULL;
-}
-
-TEST(executor, callback_that_blocks_keeps_its_worker_busy)
-{
-    test_gate gates[3] = {TEST_GATE_INIT, TEST_GATE_INIT, TEST_GATE_INIT};
-    THRUM_EXECUTOR(pool, .max_workers = 2);
-    thrum_future *future = submit(pool, pass_gate, &gates[0]);
-    CHECK_STATUS(thrum_future_add_done_callback(future, wait_for_the_next, gates), 0);
-    test_gate_open(&gates[0]);
-    test_gate_wait(&gates[1]);
-    CHECK_STATUS(thrum_executor_submit(pool, open_gate, &gates[2], NULL), 0);
-    test_gate_wait(&gates[2]);
-    thrum_future_free(future);
-}
-
-static int fail_and_return_0(void *message)
-{
-    thrum_fail(EIO, "%s", (const char *)message);
-    return 0;
-}
-
-TEST(executor, initializer_that_calls_thrum_fail_has_failed)
-{
-    thrum_set_excepthook(remember);
-    int calls = 0;
-    thrum_executor *pool =
-        HAVE(thrum_executor_new(.max_workers = 1, .initializer = fail_and_return_0,
-                                .initarg = "no licence"));
-    thrum_future *future = submit(pool, count_call, &calls);
-    CHECK_STATUS(thrum_future_result(future, NULL), THRUM_EBROKEN);
-    thrum_future_free(future);
-    thrum_executor_free(pool);
-    CHECK_STR(told_message, "no licence");
-    CHECK_EQ(calls, 0);
-}
-
-TEST(executor, failing_initializer_lets_a_waiting_submit_go)
-{
-    thrum_set_excepthook(remember);
-    thrum_executor *pool = HAVE(
-        thrum_executor_new(.max_workers = 1, .max_pending = 1, .initializer = fail_to_initialise));
-    int calls = 0;
-    CHECK_STATUS(thrum_executor_submit(pool, count_call, &calls, NULL), 0);
-    filler other = {.pool = pool};
-    test_spawn(&other.thread, submit_one, &other);
-    test_wait_asleep(other.thread.tid);
-    test_gate_open(&initialiser_gate);
-    test_join(&other.thread);
-    CHECK_STATUS(other.status, THRUM_EBROKEN);
-    thrum_executor_free(pool);
-}
-
 /* ---- what is missing ---- */
 
 TEST(executor, without_memory)
@@ -725,46 +347,6 @@ TEST(executor, without_memory)
         thrum_executor_free(pool);
         CHECK_EQ(calls, status == 0);
     }
-}
-
-TEST(executor, without_any_thread_nothing_is_submitted)
-{
-    int calls = 0;
-    thrum_future *future = NULL;
-    THRUM_EXECUTOR(pool, .max_workers = 2, .thread_name_prefix = "n");
-    test_fail_thread_creations_from(1);
-    for (int i = 0; i < 3; i++)
-        CHECK_STATUS(thrum_executor_submit(pool, count_call, &calls, &future), THRUM_EAGAIN);
-    CHECK_STATUS(thrum_executor_submit(pool, count_call, &calls, NULL), THRUM_EAGAIN);
-    CHECK_PTR(future, NULL);
-    test_fail_thread_creations_from(0);
-    check_name(pool, "n_0");
-    CHECK_EQ(calls, 0);
-}
-
-TEST(executor, without_more_threads_the_work_is_done_by_those_there_are)
-{
-    int calls = 0;
-    test_gate gate = TEST_GATE_INIT;
-    THRUM_EXECUTOR(pool, .max_workers = 4);
-    CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-    CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-    test_fail_thread_creations_from(1);
-    thrum_future *futures[8];
-    for (int i = 0; i < 8; i++)
-        futures[i] = submit(pool, count_call, &calls);
-    CHECK_EQ(thread_count(), 2);
-    test_gate_open(&gate);
-    for (int i = 0; i < 8; i++)
-        (void)result_of(futures[i]);
-    test_fail_thread_creations_from(0);
-    test_gate_close(&gate);
-    for (int i = 0; i < 4; i++) /* and when there are threads again, it grows */
-        CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
-    CHECK_EQ(thread_count(), 4);
-    test_gate_await(&gate, 4);
-    test_gate_open(&gate);
-    CHECK_EQ(calls, 8);
 }
 
 TEST(executor, fire_and_forget_allocates_nothing_each)
@@ -814,20 +396,4 @@ TEST_LIMIT(executor, every_task_of_many_submitters_runs_once, 60)
         test_join(&threads[i]);
     thrum_executor_free(shared.pool);
     CHECK_EQ(shared.calls, SUBMITTERS * PER_SUBMITTER);
-}
-
-/** Each round all workers have fallen asleep, or are about to. */
-TEST_LIMIT(executor, loses_no_wake_up, 60)
-{
-    spreading shared = {.calls = 0};
-    shared.pool = HAVE(thrum_executor_new(.max_workers = 3));
-    for (int i = 0; i < 3000; i++) {
-        thrum_future *futures[3];
-        for (int j = 0; j <= i % 3; j++)
-            futures[j] = submit(shared.pool, count_spread, &shared);
-        for (int j = 0; j <= i % 3; j++)
-            (void)result_of(futures[j]);
-    }
-    thrum_executor_free(shared.pool);
-    CHECK_EQ(shared.calls, 6000);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "executor_support.h"
+#include "flow/pool.h"
 
 enum { MANY = 100000, FEW = 10 };
 
@@ -32,6 +33,21 @@ TEST(executor_map, map)
         memset(results, 0, sizeof results);
         CHECK_STATUS(thrum_executor_map(pool, square, inputs, MANY, results), 0);
         for (intptr_t i = 0; i < MANY; i++) {
+            CHECK_EQ(calls[i], 1);
+            CHECK_EQ((intptr_t)results[i], i * i);
+        }
+    }
+}
+
+TEST(executor_map, a_thousand_times_of_a_thousand)
+{
+    number_inputs();
+    THRUM_EXECUTOR(pool, .max_workers = 2);
+    for (int round = 0; round < 1000; round++) {
+        memset(calls, 0, 1000 * sizeof *calls);
+        memset(results, 0, 1000 * sizeof *results);
+        CHECK_STATUS(thrum_executor_map(pool, square, inputs, 1000, results), 0);
+        for (intptr_t i = 0; i < 1000; i++) {
             CHECK_EQ(calls[i], 1);
             CHECK_EQ((intptr_t)results[i], i * i);
         }
@@ -73,25 +89,37 @@ TEST(executor_map, refuses_what_is_null)
     CHECK_STATUS(thrum_executor_map(pool, square, inputs, 0, results), THRUM_ESHUTDOWN);
 }
 
+enum { BLOCKING = 3 };
+
+static int begun;
+
+/** Blocks until all have begun. */
+static void *begin_together(void *gate)
+{
+    if (bump(&begun) == BLOCKING)
+        test_gate_open(gate);
+    return pass_gate(gate);
+}
+
 TEST(executor_map, has_as_many_threads_as_inputs_that_block)
 {
-    test_gate gates[3] = {TEST_GATE_INIT, TEST_GATE_INIT, TEST_GATE_INIT};
-    for (int i = 0; i < 3; i++) {
-        inputs[i] = &gates[i];
-        test_gate_open(&gates[i]);
-    }
+    test_gate gate = TEST_GATE_INIT;
+    for (int i = 0; i < BLOCKING; i++)
+        inputs[i] = &gate;
     THRUM_EXECUTOR(pool, .max_workers = 8);
-    CHECK_STATUS(thrum_executor_map(pool, pass_gate, inputs, 3, results), 0);
-    CHECK_LE(thread_count(), 3);
-    for (int i = 0; i < 3; i++)
-        CHECK_PTR(results[i], &gates[i]);
+    CHECK_STATUS(thrum_executor_map(pool, begin_together, inputs, BLOCKING, results), 0);
+    CHECK_EQ(thread_count(), BLOCKING);
+    for (int i = 0; i < BLOCKING; i++)
+        CHECK_PTR(results[i], &gate);
 }
 
 /* ---- failures ---- */
 
+static int failing_calls;
+
 static void *fail_from_seven(void *number)
 {
-    bump((int *)&results[0]); /* so many calls */
+    bump(&failing_calls);
     if ((intptr_t)number % 10 == 7)
         return thrum_fail(7, "input %d", (int)(intptr_t)number);
     return as_pointer((intptr_t)number + 1);
@@ -124,7 +152,7 @@ TEST(executor_map, what_lies_beyond_a_failure_is_not_begun)
     number_inputs();
     THRUM_EXECUTOR(pool, .max_workers = 1);
     CHECK_STATUS(thrum_executor_map(pool, fail_from_seven, inputs, MANY, NULL), THRUM_EFAILED);
-    CHECK_EQ((intptr_t)results[0], 8);
+    CHECK_EQ(failing_calls, 8);
 }
 
 typedef struct item {
@@ -160,19 +188,34 @@ TEST(executor_map, first_failure_is_that_of_the_first_input)
     thrum_future_free(failed);
 }
 
-/** The failure is told though a later input goes on for long; its result is not written any
- *  more. */
+typedef struct two_gates {
+    test_gate *awaited, *opened;
+} two_gates;
+
+static void *open_when_awaited(void *arg)
+{
+    two_gates *self = arg;
+    test_gate_await(self->awaited, 1);
+    test_gate_open(self->opened);
+    return NULL;
+}
+
+/** The failure is told though a later input, which has begun, goes on for long; its result is not
+ *  written any more. */
 TEST(executor_map, failure_does_not_wait_for_later_inputs)
 {
     test_gate gate = TEST_GATE_INIT, both = TEST_GATE_INIT;
     item items[2] = {{.gate = &both, .failure = "early"}, {.gate = &gate}};
     inputs[0] = &items[0];
     inputs[1] = &items[1];
-    test_gate_open(&both);
+    two_gates gates = {.awaited = &gate, .opened = &both};
+    test_thread opener;
     {
         THRUM_EXECUTOR(pool, .max_workers = 2);
         void *own[2] = {NULL};
+        test_spawn(&opener, open_when_awaited, &gates);
         CHECK_STATUS(thrum_executor_map(pool, run_item, inputs, 2, own), THRUM_EFAILED);
+        test_join(&opener);
         test_gate_open(&gate);
         CHECK_STATUS(thrum_executor_shutdown(pool, THRUM_WAIT), 0);
         CHECK_PTR(own[1], NULL);
@@ -202,10 +245,20 @@ typedef struct shutter {
     test_gate *gate;
 } shutter;
 
+/** Whether a task waits to be run, as a map's first share does. */
+static bool is_queued(void *arg)
+{
+    thrum_executor *pool = arg;
+    th_rawlock_acquire(&pool->lock);
+    bool queued = pool->inbox.length > 0;
+    th_rawlock_release(&pool->lock);
+    return queued;
+}
+
 static void *cancel_all(void *arg)
 {
     shutter *self = arg;
-    test_gate_await(self->gate, 1);
+    test_wait_until(is_queued, self->pool);
     CHECK_STATUS(thrum_executor_shutdown(self->pool, THRUM_CANCEL_FUTURES), 0);
     test_gate_open(self->gate);
     return NULL;
@@ -220,8 +273,7 @@ TEST(executor_map, cancelled_before_it_has_begun)
     test_gate_await(&gate, 1);
     test_thread thread;
     test_spawn(&thread, cancel_all, &other);
-    int status = thrum_executor_map(other.pool, square, inputs, FEW, results);
-    CHECK(status == THRUM_ECANCELLED || status == THRUM_ESHUTDOWN);
+    CHECK_STATUS(thrum_executor_map(other.pool, square, inputs, FEW, results), THRUM_ECANCELLED);
     test_join(&thread);
     thrum_executor_free(other.pool);
     CHECK_EQ(calls[0], 0);

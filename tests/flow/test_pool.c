@@ -1,27 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Pool: the ends of executors: shut down with and without waiting, freed from inside, at the end
- *  of the program, in a forked child. What CPython's test_shutdown.py says of
- *  ThreadPoolExecutor. */
+ *  Pool: what executors are made with, and their ends: shut down with and without waiting, freed
+ *  from inside, in a forked child; at the end of the program: test_flow.c. What CPython's
+ *  test_shutdown.py says of ThreadPoolExecutor. */
 #include "flow/pool.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 #include "executor_support.h"
-
-#define TEXT_BYTES 256
+#include "platform/cpu.h"
 
 /** In a child that is forked in a task, the parent's executor is given up as it is. */
-const char *__lsan_default_options(void);
-const char *__lsan_default_options(void)
+TEST_IGNORES_LEAKS()
+
+/* ---- what it is made with ---- */
+
+TEST(pool, default_max_workers)
 {
-    return "detect_leaks=0";
+    test_gate gate = TEST_GATE_INIT;
+    unsigned wanted = th_cpu_count() + 4 < 32 ? th_cpu_count() + 4 : 32;
+    THRUM_EXECUTOR(pool);
+    for (int i = 0; i < 40; i++)
+        CHECK_STATUS(thrum_executor_submit(pool, pass_gate, &gate, NULL), 0);
+    CHECK_EQ(thread_count(), wanted);
+    test_gate_open(&gate);
+}
+
+TEST(pool, thread_names_default)
+{
+    thrum_executor *first = HAVE(thrum_executor_new(.max_workers = 1));
+    thrum_executor *second = HAVE(thrum_executor_new(.thread_name_prefix = ""));
+    check_name(first, "ThreadPoolExecutor-0_0");
+    check_name(second, "ThreadPoolExecutor-1_0");
+    thrum_executor_free(first);
+    thrum_executor_free(second);
 }
 
 /* ---- shutdown ---- */
 
-TEST(shutdown, run_after_shutdown)
+TEST(pool, run_after_shutdown)
 {
     int calls = 0;
     thrum_future *future = NULL;
@@ -35,7 +52,7 @@ TEST(shutdown, run_after_shutdown)
     CHECK_EQ(calls, 0);
 }
 
-TEST(shutdown, hang_issue12364)
+TEST(pool, hang_issue12364)
 {
     int calls = 0;
     thrum_future *futures[50];
@@ -51,7 +68,7 @@ TEST(shutdown, hang_issue12364)
     CHECK_EQ(calls, 50);
 }
 
-TEST(shutdown, cancel_futures)
+TEST(pool, cancel_futures)
 {
     test_gate gate = TEST_GATE_INIT;
     int calls = 0;
@@ -77,21 +94,6 @@ TEST(shutdown, cancel_futures)
     CHECK_EQ(calls, 0);
 }
 
-typedef struct spreading {
-    thrum_executor *pool;
-    test_gate begun, gate;
-    thrum_future *futures[8];
-    int calls;
-    int status;
-} spreading;
-
-static void *count_spread(void *arg)
-{
-    spreading *shared = arg;
-    bump(&shared->calls);
-    return NULL;
-}
-
 static void *spread_and_block(void *arg)
 {
     spreading *shared = arg;
@@ -100,11 +102,6 @@ static void *spread_and_block(void *arg)
     test_gate_open(&shared->begun);
     test_gate_wait(&shared->gate);
     return NULL;
-}
-
-static spreading new_spreading(void)
-{
-    return (spreading){.begun = TEST_GATE_INIT, .gate = TEST_GATE_INIT};
 }
 
 static void *block_and_spread(void *arg)
@@ -117,7 +114,7 @@ static void *block_and_spread(void *arg)
 }
 
 /** Also those in the queues of workers. */
-TEST(shutdown, cancel_futures_reaches_subtasks)
+TEST(pool, cancel_futures_reaches_subtasks)
 {
     spreading shared = new_spreading(), other = new_spreading();
     shared.pool = other.pool = HAVE(thrum_executor_new(.max_workers = 2));
@@ -139,7 +136,7 @@ TEST(shutdown, cancel_futures_reaches_subtasks)
     CHECK_EQ(shared.calls, 0);
 }
 
-TEST(shutdown, no_wait_returns_at_once_and_the_work_is_done)
+TEST(pool, no_wait_returns_at_once_and_the_work_is_done)
 {
     test_gate gate = TEST_GATE_INIT;
     int calls = 0;
@@ -160,7 +157,7 @@ TEST(shutdown, no_wait_returns_at_once_and_the_work_is_done)
     thrum_executor_free(pool);
 }
 
-TEST(shutdown, later_calls_may_cancel)
+TEST(pool, later_calls_may_cancel)
 {
     test_gate gate = TEST_GATE_INIT;
     int calls = 0;
@@ -177,7 +174,7 @@ TEST(shutdown, later_calls_may_cancel)
     CHECK_EQ(calls, 0);
 }
 
-TEST(shutdown, without_any_task)
+TEST(pool, without_any_task)
 {
     thrum_executor *pool = HAVE(thrum_executor_new());
     CHECK_STATUS(thrum_executor_shutdown(pool, THRUM_WAIT), 0);
@@ -186,7 +183,7 @@ TEST(shutdown, without_any_task)
     thrum_executor_free(HAVE(thrum_executor_new()));
 }
 
-TEST(shutdown, lets_idle_workers_end)
+TEST(pool, lets_idle_workers_end)
 {
     int calls = 0;
     thrum_executor *pool = HAVE(thrum_executor_new(.max_workers = 4));
@@ -204,7 +201,7 @@ static void *shut_down_own(void *arg)
     return as_pointer(thrum_executor_submit(shared->pool, count_spread, shared, NULL));
 }
 
-TEST(shutdown, by_an_own_worker_that_waits_is_a_deadlock)
+TEST(pool, by_an_own_worker_that_waits_is_a_deadlock)
 {
     spreading shared = new_spreading();
     shared.pool = HAVE(thrum_executor_new(.max_workers = 2));
@@ -220,7 +217,7 @@ static void *free_own(void *arg)
     return NULL;
 }
 
-TEST(shutdown, free_by_an_own_worker_does_the_work_and_frees_it_later)
+TEST(pool, free_by_an_own_worker_does_the_work_and_frees_it_later)
 {
     spreading shared = new_spreading();
     test_gate gate = TEST_GATE_INIT;
@@ -245,7 +242,7 @@ static void *wait_for_shutdown(void *pool)
     return NULL;
 }
 
-TEST(shutdown, several_may_wait)
+TEST(pool, several_may_wait)
 {
     test_gate gate = TEST_GATE_INIT;
     test_thread threads[3];
@@ -261,7 +258,7 @@ TEST(shutdown, several_may_wait)
     thrum_executor_free(pool);
 }
 
-TEST(shutdown, context_manager_ends_however_the_block_is_left)
+TEST(pool, context_manager_ends_however_the_block_is_left)
 {
     int calls = 0;
     for (int i = 0; i < 3; i++) {
@@ -274,155 +271,25 @@ TEST(shutdown, context_manager_ends_however_the_block_is_left)
     CHECK_EQ(calls, 5);
 }
 
-/* ---- the end of the program ---- */
-
-static void say(const char *line)
-{
-    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
-}
-
-static void *say_late(void *line)
-{
-    thrum_sleep(0.02);
-    say(line);
-    return NULL;
-}
-
-static void expect(void (*program)(void *), const char *wanted)
-{
-    char text[TEXT_BYTES];
-    int status = test_capture(STDOUT_FILENO, program, NULL, text, sizeof text);
-    CHECK_STR(text, wanted);
-    CHECK_EXITED(status, 0);
-}
-
-static thrum_executor *program_pool;
-
-static void leave_work_behind(void *unused)
-{
-    (void)unused;
-    program_pool = HAVE(thrum_executor_new(.max_workers = 1));
-    CHECK_STATUS(thrum_executor_submit(program_pool, say_late, "apple", NULL), 0);
-    CHECK_STATUS(thrum_executor_submit(program_pool, say_late, "pear", NULL), 0);
-}
-
-TEST(shutdown, interpreter_shutdown)
-{
-    expect(leave_work_behind, "apple\npear\n");
-}
-
-static int late_calls;
-
-static void *try_until_refused(void *unused)
-{
-    (void)unused;
-    int status = 0;
-    while ((status = thrum_executor_submit(program_pool, count_call, &late_calls, NULL)) == 0)
-        thrum_sleep(0.001);
-    say(status == THRUM_ESHUTDOWN ? "refused" : "wrong");
-    thrum_executor *later = HAVE(thrum_executor_new());
-    status = thrum_executor_submit(later, count_call, &late_calls, NULL);
-    say(status == THRUM_ESHUTDOWN ? "refused again" : "wrong");
-    thrum_executor_free(later);
-    return NULL;
-}
-
-static void submit_at_the_end(void *unused)
-{
-    (void)unused;
-    program_pool = HAVE(thrum_executor_new(.max_workers = 2));
-    CHECK_STATUS(thrum_executor_submit(program_pool, try_until_refused, NULL, NULL), 0);
-}
-
-TEST(shutdown, submit_after_interpreter_shutdown)
-{
-    expect(submit_at_the_end, "refused\nrefused again\n");
-}
-
-static void submit_in_a_callback(void *unused)
-{
-    (void)unused;
-    CHECK_STATUS(thrum_executor_submit(program_pool, say_late, "in a callback", NULL), 0);
-}
-
-static void have_a_callback(void *unused)
-{
-    leave_work_behind(unused);
-    CHECK_STATUS(thrum_at_shutdown(submit_in_a_callback, NULL), 0);
-}
-
-TEST(shutdown, callbacks_may_submit)
-{
-    expect(have_a_callback, "apple\npear\nin a callback\n");
-}
-
-static void shut_down_and_leave(void *unused)
-{
-    leave_work_behind(unused);
-    CHECK_STATUS(thrum_executor_shutdown(program_pool, 0), 0);
-}
-
-TEST(shutdown, interpreter_shutdown_after_one_without_waiting)
-{
-    expect(shut_down_and_leave, "apple\npear\n");
-}
-
-static void leave_an_idle_pool(void *unused)
-{
-    (void)unused;
-    int calls = 0;
-    program_pool = HAVE(thrum_executor_new());
-    for (int i = 0; i < 20; i++)
-        (void)result_of(submit(program_pool, count_call, &calls));
-    say("idle");
-}
-
-TEST(shutdown, idle_pools_do_not_hold_the_program)
-{
-    expect(leave_an_idle_pool, "idle\n");
-}
-
 /* ---- fork ---- */
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_THREAD_SANITIZER 1
-#endif
-#endif
-#if !defined(UNDER_THREAD_SANITIZER) /* which cannot start threads in a child of threads */
+#if !TEST_UNDER_TSAN /* which cannot start threads in a child of threads */
+
+static thrum_executor *program_pool;
 
 static void *do_nothing(void *arg)
 {
     return arg;
 }
 
-static thrum_future *parents_future;
-
-/** Of the parent, whose worker is at the gate and has more to do. */
-static void use_in_child(void *unused)
-{
-    (void)unused;
-    thrum_future *future = NULL;
-    CHECK_STATUS(thrum_executor_submit(program_pool, do_nothing, NULL, &future), THRUM_ESHUTDOWN);
-    CHECK_STATUS(thrum_executor_try_submit(program_pool, do_nothing, NULL, NULL), THRUM_ESHUTDOWN);
-    void *inputs[1] = {NULL};
-    CHECK_STATUS(thrum_executor_map(program_pool, do_nothing, inputs, 1, inputs), THRUM_ESHUTDOWN);
-    CHECK_STATUS(thrum_executor_shutdown(program_pool, THRUM_WAIT | THRUM_CANCEL_FUTURES), 0);
-    thrum_executor_free(program_pool);
-    THRUM_EXECUTOR(pool, .max_workers = 2);
-    CHECK_PTR(result_of(submit(pool, do_nothing, &pool)), &pool);
-}
-
-TEST(fork, executor_of_the_parent_is_shut)
+TEST(pool, of_the_parent_is_shut_in_a_forked_child)
 {
     test_gate gate = TEST_GATE_INIT;
     program_pool = HAVE(thrum_executor_new(.max_workers = 1));
     CHECK_STATUS(thrum_executor_submit(program_pool, pass_gate, &gate, NULL), 0);
     test_gate_await(&gate, 1);
-    parents_future = submit(program_pool, do_nothing, &gate);
-    CHECK_EXITED(test_run_child(use_in_child, NULL), 0);
+    thrum_future *parents_future = submit(program_pool, do_nothing, &gate);
+    CHECK_EXITED(test_run_child(use_parents_in_child, program_pool), 0);
     test_gate_open(&gate);
     CHECK_PTR(result_of(parents_future), &gate);
     thrum_executor_free(program_pool);
@@ -469,7 +336,7 @@ static void free_in_child(void *arg)
     CHECK_STATUS(thrum_future_wait(of->running), THRUM_EDEADLK);
 }
 
-TEST(fork, waits_for_tasks_of_the_parent_do_not_hang)
+TEST(pool, in_a_forked_child_waits_for_tasks_of_the_parent_do_not_hang)
 {
     test_gate gate = TEST_GATE_INIT;
     program_pool = HAVE(thrum_executor_new(.max_workers = 1));
@@ -482,22 +349,6 @@ TEST(fork, waits_for_tasks_of_the_parent_do_not_hang)
     test_gate_open(&gate);
     CHECK_PTR(result_of(of.running), &gate);
     CHECK_PTR(result_of(of.queued), &gate);
-    thrum_executor_free(program_pool);
-}
-
-static void *fork_in_a_task(void *arg)
-{
-    CHECK_EXITED(test_run_child(use_in_child, NULL), 0);
-    return arg;
-}
-
-TEST(fork, in_a_task)
-{
-    program_pool = HAVE(thrum_executor_new(.max_workers = 1));
-    thrum_future *future = submit(program_pool, fork_in_a_task, &future);
-    thrum_future *next = submit(program_pool, do_nothing, &next);
-    CHECK_PTR(result_of(future), &future);
-    CHECK_PTR(result_of(next), &next);
     thrum_executor_free(program_pool);
 }
 
@@ -516,7 +367,7 @@ static void *fork_and_return(void *arg)
 
 static void *write_line(void *line)
 {
-    say(line);
+    test_say(line);
     return NULL;
 }
 
@@ -532,9 +383,9 @@ static void fork_amid_tasks(void *unused)
     thrum_executor_free(pool);
 }
 
-TEST(fork, child_of_a_task_does_not_go_on_with_the_next)
+TEST(pool, a_child_forked_in_a_task_does_not_go_on_with_the_next)
 {
-    expect(fork_amid_tasks, "once\n");
+    CHECK_PROGRAM(fork_amid_tasks, NULL, 0, "once\n");
 }
 
 #endif

@@ -824,14 +824,16 @@ TEST(timer, started_and_cancelled_at_once_either_counts)
 
 TEST(timer, repeating_ones_are_cancelled_amid_their_calls)
 {
-    for (int i = 0; i < 300; i++) {
-        int calls = 0;
-        thrum_timer *timer = HAVE(thrum_timer_new(1e-6, count, &calls, .repeat = true));
+    enum { TIMERS = 300 };
+    static int calls[TIMERS], at_the_end[TIMERS];
+    for (int i = 0; i < TIMERS; i++) {
+        thrum_timer *timer = HAVE(thrum_timer_new(1e-6, count, &calls[i], .repeat = true));
         start(timer);
         thrum_sleep(1e-6 * i);
         CHECK(thrum_timer_cancel(timer));
         join_and_free(timer);
-        int after = count_of(&calls);
-        CHECK_EQ(count_of(&calls), after);
+        at_the_end[i] = count_of(&calls[i]);
     }
+    for (int i = 0; i < TIMERS; i++) /* no call came after its timer was joined */
+        CHECK_EQ(count_of(&calls[i]), at_the_end[i]);
 }

@@ -9,28 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runner.h"
+#include "../sync/support.h"
 #include "thrum/event.h"
 #include "thrum/timer.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 /** What does not come while a test runs. */
 #define FAR_S 3600.0
 /** What comes soon, but not before the next line. */
 #define SOON_S 0.005
 
-#define TEXT_BYTES 1024
-
-static inline int count_of(const int *counter)
-{
-    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-}
-
 /** A target: add one to the int that `arg` points to. */
 static inline void *count(void *arg)
 {
-    __atomic_fetch_add((int *)arg, 1, __ATOMIC_ACQ_REL);
+    bump(arg);
     return NULL;
 }
 
@@ -40,20 +31,6 @@ static inline void *wait_at(void *arg)
     test_gate_wait(arg);
     return NULL;
 }
-
-typedef struct counter_goal {
-    const int *counter;
-    int goal;
-} counter_goal;
-
-static inline bool has_reached(void *arg)
-{
-    const counter_goal *wanted = arg;
-    return count_of(wanted->counter) >= wanted->goal;
-}
-
-#define await_count(counter_, goal_)                                                               \
-    test_wait_until(has_reached, &((counter_goal){(counter_), (goal_)}))
 
 static inline void start(thrum_timer *timer)
 {
@@ -86,24 +63,10 @@ static inline void set_up_service(void)
 
 /* ---- programs ---- */
 
-static inline void say(const char *line)
-{
-    CHECK(dprintf(STDOUT_FILENO, "%s\n", line) > 0);
-}
-
 static inline void *say_it(void *arg)
 {
-    say(arg);
+    test_say(arg);
     return NULL;
-}
-
-/** Run `program` in a child; it must exit with `code`, having written `wanted`. */
-static inline void expect_program(void (*program)(void *), int code, const char *wanted)
-{
-    char text[TEXT_BYTES];
-    int status = test_capture(STDOUT_FILENO, program, NULL, text, sizeof text);
-    CHECK_STR(text, wanted);
-    CHECK_EXITED(status, code);
 }
 
 #endif
