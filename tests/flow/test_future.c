@@ -48,7 +48,7 @@ TEST(future, null_is_answered)
 TEST(future, takes_one_allocation)
 {
     unsigned long before = test_allocations();
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_set_result(future, &thing), 0);
     CHECK_STATUS(thrum_future_result(future, NULL), 0);
     CHECK_EQ(test_allocations(), before + 1);
@@ -133,7 +133,7 @@ TEST(future, of_many_who_complete_it_one_does)
 {
     for (int round = 0; round < 100; round++) {
         test_thread threads[4];
-        thrum_future *future = thrum_future_new();
+        thrum_future *future = HAVE(thrum_future_new());
         void *result, *winner = NULL;
         for (size_t i = 0; i < LENGTH(threads); i++)
             test_spawn(&threads[i], set_own_ident, future);
@@ -152,7 +152,7 @@ TEST(future, of_many_who_complete_it_one_does)
 
 TEST(future, an_error_has_code_message_and_thread)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_set_error(future, EIO, "cannot read %s: %d", "a file", 42), 0);
     const thrum_error *error = thrum_future_error(future);
     CHECK_EQ(error->code, EIO);
@@ -167,7 +167,7 @@ TEST(future, an_error_has_code_message_and_thread)
 /** As a falsy exception in Python. */
 TEST(future, an_error_without_code_or_message_is_one)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_set_error(future, 0, "%s", ""), 0);
     CHECK_STATUS(thrum_future_result(future, NULL), THRUM_EFAILED);
     CHECK_EQ(thrum_future_error(future)->code, 0);
@@ -177,7 +177,7 @@ TEST(future, an_error_without_code_or_message_is_one)
 
 TEST(future, an_error_without_memory_is_still_one)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     test_fail_allocations_from(1);
     CHECK_STATUS(thrum_future_set_error(future, EIO, "cannot say"), 0);
     test_fail_allocations_from(0);
@@ -191,7 +191,7 @@ TEST(future, an_error_without_memory_is_still_one)
 TEST(future, an_error_may_name_errno_and_keeps_it)
 {
     const char *format = "%m"; /* of the GNU library, so no literal */
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     errno = ENOENT;
     CHECK_STATUS(thrum_future_set_error(future, errno, format, 0), 0);
     CHECK_EQ(errno, ENOENT);
@@ -235,7 +235,7 @@ TEST(future, is_waited_for_until_it_is_done_however)
 {
     for (size_t d = 0; d < LENGTH(far_deadlines); d++) {
         for (size_t i = 2; i < LENGTH(phases); i++) {
-            act one = {.future = thrum_future_new(), .phase = phases[i]};
+            act one = {.future = HAVE(thrum_future_new()), .phase = phases[i]};
             void *result = NULL;
             test_spawn(&one.thread, act_when_slept_on, &one);
             CHECK_STATUS(thrum_future_result_until(one.future, &result, far_deadlines[d]),
@@ -257,7 +257,7 @@ static void *wait_for_it(void *arg)
 TEST(future, wakes_all_who_wait)
 {
     static group waiters;
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     group_start(&waiters, 20, wait_for_it, future);
     await_waiters(future, 20);
     CHECK_STATUS(thrum_future_set_result(future, &thing), 0);
@@ -268,7 +268,7 @@ TEST(future, wakes_all_who_wait)
 
 TEST(future, a_deadline_that_passes_changes_nothing)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     thrum_time deadline = thrum_after(0.01);
     CHECK_STATUS(thrum_future_result_until(future, NULL, deadline), THRUM_ETIMEDOUT);
     CHECK_GE(thrum_now(), deadline);
@@ -281,7 +281,7 @@ TEST(future, a_deadline_that_passes_changes_nothing)
 
 TEST(future, a_signal_ends_no_wait)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     test_thread waiter;
     test_spawn(&waiter, wait_for_it, future);
     interrupt_sleep(&waiter, 20);
@@ -313,7 +313,7 @@ TEST(future, may_be_freed_by_the_woken_while_set_result_returns)
     static thrum_future *futures[FREED];
     test_thread freer;
     for (int i = 0; i < FREED; i++)
-        futures[i] = thrum_future_new();
+        futures[i] = HAVE(thrum_future_new());
     test_spawn(&freer, wait_and_free, futures);
     for (int i = 0; i < FREED; i++) {
         while (i % 2 == 0 && waiters_on(futures[i]) == 0)
@@ -338,7 +338,7 @@ TEST(future, may_be_freed_by_the_woken_while_cancel_returns)
     static thrum_future *futures[FREED];
     test_thread freer;
     for (int i = 0; i < FREED; i++)
-        futures[i] = thrum_future_new();
+        futures[i] = HAVE(thrum_future_new());
     test_spawn(&freer, await_cancel_and_free, futures);
     for (int i = 0; i < FREED; i++) {
         while (i % 2 == 0 && waiters_on(futures[i]) == 0)
@@ -363,7 +363,7 @@ static void use_in_child(void *arg)
 
 TEST(future, in_a_forked_child_is_the_childs_own)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     test_thread waiter;
     CHECK_STATUS(thrum_future_add_done_callback(future, note_call, NULL), 0);
     test_spawn(&waiter, wait_for_it, future);

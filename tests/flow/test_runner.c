@@ -225,7 +225,7 @@ static void *wait_by_hand(job *self)
 
 TEST(runner, waits_for_futures_made_by_hand)
 {
-    job by_hand = {.future = thrum_future_new()}, outer = {.others = &by_hand, .status = 1};
+    job by_hand = {.future = HAVE(thrum_future_new())}, outer = {.others = &by_hand, .status = 1};
     worker mine;
     make(&outer, wait_by_hand, &one_pool);
     start(&mine, &one_pool, &outer);
@@ -536,11 +536,23 @@ TEST(runner, a_knot_of_waits_is_told_to_one_of_them)
     }
 }
 
+/** Wait for the other until a deadline passes, again and again, until the other has waited for
+ *  this one through all of such a wait: so each was the second to wait once. */
+static void *wait_for_moments(job *self)
+{
+    bool was_awaited;
+    do {
+        was_awaited = is_slept_on(self->future);
+        self->status = thrum_future_wait_until(self->others->future, soon());
+    } while (self->status == THRUM_ETIMEDOUT && !was_awaited);
+    return self;
+}
+
 TEST(runner, in_a_ring_with_a_deadline_nobody_is_told)
 {
     job jobs[2] = {{.thread = 0}};
     worker workers[2];
-    make(&jobs[0], wait_a_moment, &one_pool);
+    make(&jobs[0], wait_for_moments, &one_pool);
     make(&jobs[1], wait_for_others_at_work, &one_pool);
     jobs[0].others = &jobs[1];
     jobs[1].others = &jobs[0];

@@ -13,7 +13,7 @@ TEST_SETUP()
 TEST(watch, a_callback_is_called_once_by_who_completes)
 {
     for (size_t i = 2; i < LENGTH(phases); i++) {
-        thrum_future *future = thrum_future_new();
+        thrum_future *future = HAVE(thrum_future_new());
         called_count = 0;
         CHECK_STATUS(thrum_future_add_done_callback(future, note_call, &called_count), 0);
         CHECK_EQ(called_count, 0);
@@ -49,7 +49,7 @@ TEST(watch, a_callback_of_a_done_one_is_called_at_once_by_who_adds)
 TEST(watch, callbacks_are_called_in_the_order_in_which_they_were_added)
 {
     int args[CALLED_MAX];
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     for (int i = 0; i < CALLED_MAX; i++)
         CHECK_STATUS(thrum_future_add_done_callback(future, note_call, &args[i]), 0);
     CHECK_STATUS(thrum_future_set_result(future, NULL), 0);
@@ -67,7 +67,7 @@ static void *cancel_it(void *arg)
 
 TEST(watch, callbacks_of_a_cancelled_one_are_called_by_who_cancels)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     test_thread canceller;
     CHECK_STATUS(thrum_future_add_done_callback(future, note_call, NULL), 0);
     test_spawn(&canceller, cancel_it, future);
@@ -86,7 +86,7 @@ static void fail_in_callback(thrum_future *future, void *arg)
 /** test_done_callback_raises, _raises_already_succeeded */
 TEST(watch, a_failing_callback_is_told_and_harms_nobody)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     thrum_set_excepthook(note_failure);
     CHECK_STATUS(thrum_future_add_done_callback(future, fail_in_callback, NULL), 0);
     CHECK_STATUS(thrum_future_add_done_callback(future, note_call, NULL), 0);
@@ -107,7 +107,7 @@ static void *fail_beside_a_callback(void *arg)
 {
     (void)arg;
     thrum_fail(1, "the target's own");
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_add_done_callback(future, fail_in_callback, NULL), 0);
     CHECK(thrum_future_cancel(future));
     thrum_future_free(future);
@@ -135,7 +135,7 @@ static void add_another(thrum_future *future, void *arg)
 
 TEST(watch, a_callback_may_add_callbacks_and_free_the_handle)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_add_done_callback(future, add_another, NULL), 0);
     CHECK_STATUS(thrum_future_add_done_callback(future, note_call, &thing), 0);
     CHECK_STATUS(thrum_future_set_result(future, NULL), 0);
@@ -161,7 +161,7 @@ TEST(watch, callbacks_without_memory_are_not_added)
 
 TEST(watch, callbacks_need_a_future_and_a_function)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     CHECK_STATUS(thrum_future_add_done_callback(NULL, note_call, NULL), THRUM_EINVAL);
     CHECK_STATUS(thrum_future_add_done_callback(future, NULL, NULL), THRUM_EINVAL);
     thrum_future_free(future);
@@ -169,14 +169,14 @@ TEST(watch, callbacks_need_a_future_and_a_function)
 
 TEST(watch, callbacks_of_a_future_that_is_never_done_are_forgotten)
 {
-    thrum_future *future = thrum_future_new();
+    thrum_future *future = HAVE(thrum_future_new());
     for (int i = 0; i < 3; i++)
         CHECK_STATUS(thrum_future_add_done_callback(future, note_call, NULL), 0);
     thrum_future_free(future);
     CHECK_EQ(called_count, 0);
 }
 
-static int counted;
+static int counted, met;
 
 static void count_call(thrum_future *future, void *arg)
 {
@@ -186,6 +186,7 @@ static void count_call(thrum_future *future, void *arg)
 
 static void *add_and_count(void *arg)
 {
+    meet(&met, 4);
     for (int i = 0; i < 50; i++) {
         CHECK_STATUS(thrum_future_add_done_callback(arg, count_call, &counted), 0);
         if (i % 8 == 0)
@@ -199,9 +200,10 @@ TEST(watch, callbacks_added_while_it_completes_are_called_once)
     for (int round = 0; round < 50; round++) {
         static group adders;
         set_count_of(&counted, 0);
-        thrum_future *future = thrum_future_new();
+        set_count_of(&met, 0);
+        thrum_future *future = HAVE(thrum_future_new());
         group_start(&adders, 3, add_and_count, future);
-        await_count(&counted, 0);
+        meet(&met, 4);
         for (int i = 0; i < round % 7; i++)
             sched_yield();
         CHECK_STATUS(thrum_future_set_result(future, NULL), 0);

@@ -137,7 +137,7 @@ TEST(fault, is_told_as_text)
 static void run_self(void *fault)
 {
     setenv("THRUM_FAULT", fault, 1);
-    char *const arguments[] = {(char[]){"test_backend"}, (char[]){"--list"}, NULL};
+    char *const arguments[] = {(char[]){"test_fault"}, (char[]){"--list"}, NULL};
     execv("/proc/self/exe", arguments);
 }
 
