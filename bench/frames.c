@@ -319,6 +319,49 @@ double bench_map(bench_mapper map, long n, long maps)
     return seconds / (double)(n * maps) * 1e9;
 }
 
+/* ---- futures completed by hand ---- */
+
+double bench_futures_by_hand(uintptr_t (*one)(uintptr_t i))
+{
+    double started = bench_now();
+    for (uintptr_t i = 1; i <= BENCH_FUTURES; i++)
+        bench_check(one(i) == BENCH_ASKED * i, "a result is wrong");
+    return (bench_now() - started) / BENCH_FUTURES * 1e9;
+}
+
+static void *going[BENCH_TURNS], *coming[BENCH_TURNS];
+static void (*complete_one)(void *future, uintptr_t result);
+static uintptr_t (*ask_one)(void *future);
+
+static void future_turns_body(int me)
+{
+    for (uintptr_t i = 0; i < BENCH_TURNS; i++) {
+        if (me == 0)
+            complete_one(going[i], i + 1);
+        uintptr_t got = ask_one(me == 0 ? coming[i] : going[i]);
+        bench_check(got == i + 1, "a result is wrong");
+        if (me != 0)
+            complete_one(coming[i], got);
+    }
+}
+
+double bench_future_turns(void *(*make)(void), void (*complete)(void *future, uintptr_t result),
+                          uintptr_t (*ask)(void *future), void (*drop)(void *future))
+{
+    complete_one = complete;
+    ask_one = ask;
+    for (int i = 0; i < BENCH_TURNS; i++) {
+        going[i] = make();
+        coming[i] = make();
+    }
+    double seconds = bench_crew(2, future_turns_body);
+    for (int i = 0; i < BENCH_TURNS; i++) {
+        drop(going[i]);
+        drop(coming[i]);
+    }
+    return BENCH_TURNS / seconds / 1e3;
+}
+
 /* ---- timers ---- */
 
 double bench_timers(void (*cycle)(long n))

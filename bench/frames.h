@@ -28,6 +28,8 @@ extern "C" {
 #define BENCH_WORKERS 2         /* of an executor */
 #define BENCH_TASKS 1000000     /* empty ones */
 #define BENCH_SUBMITS 20000     /* each waited for */
+#define BENCH_FUTURES 200000    /* completed by hand, */
+#define BENCH_ASKED 10          /* and asked so often */
 #define BENCH_MAP_LARGE 1000000 /* items of each map */
 #define BENCH_MAPS_LARGE 10     /* of so many, */
 #define BENCH_MAP_SMALL 1000    /* and of each */
@@ -115,6 +117,18 @@ typedef void (*bench_mapper)(const uintptr_t *inputs, uintptr_t *outputs, long n
 
 /** ns per item of `maps` maps of n items, after one to warm up. */
 double bench_map(bench_mapper map, long n, long maps);
+
+/* ---- futures completed by hand ---- */
+
+/** ns per future: one(i) makes a future, completes it with i, asks it BENCH_ASKED times, frees it,
+ *  and returns the sum of the answers. */
+double bench_futures_by_hand(uintptr_t (*one)(uintptr_t i));
+
+/** Thousand round trips per s: BENCH_TURNS times, a thread completes a future for which another
+ *  waits, and then waits for the one with which that answers. The futures are made before the two
+ *  begin, and freed when both have ended; ask() waits for the result. */
+double bench_future_turns(void *(*make)(void), void (*complete)(void *future, uintptr_t result),
+                          uintptr_t (*ask)(void *future), void (*drop)(void *future));
 
 /* ---- timers ---- */
 

@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  One map of a million small items. */
-#include "frames.h"
-#include "thrum/executor.h"
-
-static thrum_executor *executor;
-
-static void *item(void *arg)
-{
-    return (void *)bench_map_item((uintptr_t)arg);
-}
-
-static void map(const uintptr_t *inputs, uintptr_t *outputs, long n)
-{
-    bench_check(
-        thrum_executor_map(executor, item, (void *const *)inputs, (size_t)n, (void **)outputs) == 0,
-        "a map failed");
-}
+#include "map.h"
 
 static double thrum_round(void)
 {
-    executor = thrum_executor_new(.max_workers = BENCH_WORKERS);
-    double figure = bench_map(map, BENCH_MAP_LARGE, BENCH_MAPS_LARGE);
-    thrum_executor_free(executor);
-    return figure;
+    return map_round(BENCH_MAP_LARGE, BENCH_MAPS_LARGE);
 }
 
 static const bench_contender contenders[] = {{"thrum", thrum_round}};

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  Pointers through a bounded queue of 1024 in batches of 16: N producers, N consumers. */
-#include "frames.h"
-#include "thrum/queue.h"
+#include "queue.h"
 
-static thrum_queue *queue;
-
-static void produce(int index, uintptr_t first, long n)
+static void produce_batches(int index, uintptr_t first, long n)
 {
     (void)index;
     for (long done = 0; done < n;) {
@@ -18,7 +15,7 @@ static void produce(int index, uintptr_t first, long n)
     }
 }
 
-static uint64_t consume(int index, long n)
+static uint64_t consume_batches(int index, long n)
 {
     (void)index;
     uint64_t sum = 0;
@@ -35,10 +32,7 @@ static uint64_t consume(int index, long n)
 
 static double thrum_round(void)
 {
-    queue = thrum_queue_new(BENCH_QUEUE_SIZE);
-    double figure = bench_queue(produce, consume);
-    thrum_queue_free(queue);
-    return figure;
+    return queue_round(BENCH_QUEUE_SIZE, produce_batches, consume_batches);
 }
 
 static const bench_contender contenders[] = {{"thrum", thrum_round}};

@@ -4,51 +4,21 @@
 #include <pthread.h>
 #include <threads.h>
 
-#include "frames.h"
+#include "pairs.h"
 #include "thrum/rlock.h"
 
 static thrum_rlock lock;
 static pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static mtx_t c11_mutex;
 
-static void thrum_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        thrum_rlock_acquire(&lock);
-        thrum_rlock_release(&lock);
-    }
-}
-
-static void glibc_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        pthread_mutex_lock(&mutex);
-        pthread_mutex_unlock(&mutex);
-    }
-}
-
-static void c11_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        mtx_lock(&c11_mutex);
-        mtx_unlock(&c11_mutex);
-    }
-}
-
-static double thrum_round(void)
-{
-    return bench_uncontended(thrum_pairs);
-}
-
-static double glibc_round(void)
-{
-    return bench_uncontended(glibc_pairs);
-}
+BENCH_PAIRS_OF(thrum_round, thrum_rlock_acquire(&lock), thrum_rlock_release(&lock))
+BENCH_PAIRS_OF(glibc_round, pthread_mutex_lock(&mutex), pthread_mutex_unlock(&mutex))
+BENCH_PAIRS_OF(c11_uncontended, mtx_lock(&c11_mutex), mtx_unlock(&c11_mutex))
 
 static double c11_round(void)
 {
     mtx_init(&c11_mutex, mtx_plain | mtx_recursive);
-    return bench_uncontended(c11_pairs);
+    return c11_uncontended();
 }
 
 static const bench_contender contenders[] = {

@@ -18,31 +18,26 @@ struct lockable : absl::Mutex {
     }
 } mutex;
 
-absl::CondVar changed;
-int turn_of, woken;
+struct hold : absl::MutexLock {
+    explicit hold(absl::Mutex &held) : MutexLock(&held)
+    {
+    }
+};
 
-void condition_turn(int me)
-{
-    absl::MutexLock hold(&mutex);
-    while (turn_of != me)
-        changed.Wait(&mutex);
-    turn_of = !me;
-    changed.Signal();
-}
-
-void sleeper(int wake)
-{
-    absl::MutexLock hold(&mutex);
-    while (woken <= wake)
-        changed.Wait(&mutex);
-}
-
-void wake_all(int wake)
-{
-    absl::MutexLock hold(&mutex);
-    woken = wake + 1;
-    changed.SignalAll();
-}
+struct condition : absl::CondVar {
+    void wait(hold &)
+    {
+        Wait(&mutex);
+    }
+    void notify_one()
+    {
+        Signal();
+    }
+    void notify_all()
+    {
+        SignalAll();
+    }
+} changed;
 
 double memory()
 {
@@ -53,8 +48,8 @@ double memory()
 const bench_entry entries[] = {
     {"lock_uncontended", {"absl::Mutex", uncontended<mutex>}},
     {"lock_contended", {"absl::Mutex", contended<mutex>}},
-    {"condition_ping_pong", {"absl::CondVar", [] { return bench_two(condition_turn); }}},
-    {"wake_all", {"absl::CondVar", [] { return bench_wake_all(sleeper, wake_all, nullptr); }}},
+    {"condition_ping_pong", {"absl::CondVar", condition_turns<hold, mutex, changed>}},
+    {"wake_all", {"absl::CondVar", waking<hold, mutex, changed>}},
     {"memory", {"Abseil", memory}},
 };
 

@@ -27,16 +27,7 @@ namespace {
 boost::mutex mutex;
 boost::recursive_mutex recursive;
 boost::condition_variable changed;
-int turn_of;
-
-void condition_turn(int me)
-{
-    boost::unique_lock<boost::mutex> hold(mutex);
-    while (turn_of != me)
-        changed.wait(hold);
-    turn_of = !me;
-    changed.notify_one();
-}
+using hold = boost::unique_lock<boost::mutex>;
 
 boost::barrier meeting(2);
 
@@ -184,7 +175,7 @@ const bench_entry entries[] = {
     {"lock_uncontended", {"boost::mutex", uncontended<mutex>}},
     {"rlock_uncontended", {"boost::recursive_mutex", uncontended<recursive>}},
     {"lock_contended", {"boost::mutex", contended<mutex>}},
-    {"condition_ping_pong", {"boost::condition", [] { return bench_two(condition_turn); }}},
+    {"condition_ping_pong", {"boost::condition", condition_turns<hold, mutex, changed>}},
     {"barrier_of_two", {"boost::barrier", [] { return bench_two(barrier_turn); }}},
     {"thread_start_join", {"boost::thread", [] { return bench_threads_run(one_thread, &ran); }}},
     {"queue_bounded", {"boost::sync_bounded_queue", through<going>}},

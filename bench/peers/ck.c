@@ -6,52 +6,15 @@
 #include <ck_spinlock.h>
 #include <sched.h>
 
-#include "frames.h"
+#include "pairs.h"
 
 static ck_spinlock_fas_t fas = CK_SPINLOCK_FAS_INITIALIZER;
 static ck_spinlock_ticket_t ticket = CK_SPINLOCK_TICKET_INITIALIZER;
 
-static void fas_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        ck_spinlock_fas_lock(&fas);
-        ck_spinlock_fas_unlock(&fas);
-    }
-}
-
-static void ticket_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        ck_spinlock_ticket_lock(&ticket);
-        ck_spinlock_ticket_unlock(&ticket);
-    }
-}
-
-static long fas_hammer(volatile long *counter)
-{
-    long count = 0;
-    for (; !bench_stopped(); count++) {
-        ck_spinlock_fas_lock_eb(&fas);
-        *counter = *counter + 1;
-        ck_spinlock_fas_unlock(&fas);
-    }
-    return count;
-}
-
-static double fas_uncontended(void)
-{
-    return bench_uncontended(fas_pairs);
-}
-
-static double ticket_uncontended(void)
-{
-    return bench_uncontended(ticket_pairs);
-}
-
-static double fas_contended(void)
-{
-    return bench_contended(fas_hammer);
-}
+BENCH_PAIRS_OF(fas_uncontended, ck_spinlock_fas_lock(&fas), ck_spinlock_fas_unlock(&fas))
+BENCH_PAIRS_OF(ticket_uncontended, ck_spinlock_ticket_lock(&ticket),
+               ck_spinlock_ticket_unlock(&ticket))
+BENCH_HAMMER_OF(fas_contended, ck_spinlock_fas_lock_eb(&fas), ck_spinlock_fas_unlock(&fas))
 
 /* ---- ring ---- */
 

@@ -3,90 +3,18 @@
  *  GLib: GMutex, GRecMutex, GCond, GThread, GAsyncQueue, GThreadPool. */
 #include <glib.h>
 
-#include "frames.h"
-
 static GMutex mutex;
 static GRecMutex recursive;
 static GCond changed;
-static int turn, woken;
 
-static void pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        g_mutex_lock(&mutex);
-        g_mutex_unlock(&mutex);
-    }
-}
+#define LOCK() g_mutex_lock(&mutex)
+#define UNLOCK() g_mutex_unlock(&mutex)
+#define WAIT() g_cond_wait(&changed, &mutex)
+#define SIGNAL() g_cond_signal(&changed)
+#define BROADCAST() g_cond_broadcast(&changed)
+#include "mutex_peer.h"
 
-static void recursive_pairs(long n)
-{
-    for (long i = 0; i < n; i++) {
-        g_rec_mutex_lock(&recursive);
-        g_rec_mutex_unlock(&recursive);
-    }
-}
-
-static long hammer(volatile long *counter)
-{
-    long count = 0;
-    for (; !bench_stopped(); count++) {
-        g_mutex_lock(&mutex);
-        *counter = *counter + 1;
-        g_mutex_unlock(&mutex);
-    }
-    return count;
-}
-
-static void take_turn(int me)
-{
-    g_mutex_lock(&mutex);
-    while (turn != me)
-        g_cond_wait(&changed, &mutex);
-    turn = !me;
-    g_cond_signal(&changed);
-    g_mutex_unlock(&mutex);
-}
-
-static void sleeper(int wake)
-{
-    g_mutex_lock(&mutex);
-    while (woken <= wake)
-        g_cond_wait(&changed, &mutex);
-    g_mutex_unlock(&mutex);
-}
-
-static void wake_all(int wake)
-{
-    g_mutex_lock(&mutex);
-    woken = wake + 1;
-    g_cond_broadcast(&changed);
-    g_mutex_unlock(&mutex);
-}
-
-static double uncontended(void)
-{
-    return bench_uncontended(pairs);
-}
-
-static double recursive_uncontended(void)
-{
-    return bench_uncontended(recursive_pairs);
-}
-
-static double contended(void)
-{
-    return bench_contended(hammer);
-}
-
-static double condition(void)
-{
-    return bench_two(take_turn);
-}
-
-static double waking(void)
-{
-    return bench_wake_all(sleeper, wake_all, NULL);
-}
+BENCH_PAIRS_OF(recursive_uncontended, g_rec_mutex_lock(&recursive), g_rec_mutex_unlock(&recursive))
 
 /* ---- threads ---- */
 
@@ -208,11 +136,11 @@ static double memory(void)
 }
 
 static const bench_entry entries[] = {
-    {"lock_uncontended", {"GMutex", uncontended}},
+    {"lock_uncontended", {"GMutex", peer_uncontended}},
     {"rlock_uncontended", {"GRecMutex", recursive_uncontended}},
-    {"lock_contended", {"GMutex", contended}},
-    {"condition_ping_pong", {"GCond", condition}},
-    {"wake_all", {"GCond", waking}},
+    {"lock_contended", {"GMutex", peer_contended}},
+    {"condition_ping_pong", {"GCond", peer_condition}},
+    {"wake_all", {"GCond", peer_wake_all}},
     {"thread_start_join", {"GThread", threads}},
     {"queue_unbounded", {"GAsyncQueue", unbounded}},
     {"queue_ping_pong", {"GAsyncQueue", queue_turns}},

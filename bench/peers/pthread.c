@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  What C programmers write themselves with a mutex and conditions: a ring, a list, a pool whose
- *  tasks have futures. As plain as textbooks have it. */
+ *  tasks have futures, a future. As plain as textbooks have it. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -308,6 +308,74 @@ static double idle(void)
     return figure;
 }
 
+/* ---- future ---- */
+
+typedef struct future {
+    pthread_mutex_t mutex;
+    pthread_cond_t is_done_now;
+    bool is_done;
+    uintptr_t result;
+} future;
+
+static void *future_new(void)
+{
+    future *made = calloc(1, sizeof *made);
+    bench_check(made != NULL, "no memory");
+    pthread_mutex_init(&made->mutex, NULL);
+    pthread_cond_init(&made->is_done_now, NULL);
+    return made;
+}
+
+static void future_complete(void *arg, uintptr_t result)
+{
+    future *of = arg;
+    pthread_mutex_lock(&of->mutex);
+    of->result = result;
+    of->is_done = true;
+    pthread_cond_broadcast(&of->is_done_now);
+    pthread_mutex_unlock(&of->mutex);
+}
+
+static uintptr_t future_result(void *arg)
+{
+    future *of = arg;
+    pthread_mutex_lock(&of->mutex);
+    while (!of->is_done)
+        pthread_cond_wait(&of->is_done_now, &of->mutex);
+    uintptr_t result = of->result;
+    pthread_mutex_unlock(&of->mutex);
+    return result;
+}
+
+static void future_free(void *arg)
+{
+    future *of = arg;
+    pthread_cond_destroy(&of->is_done_now);
+    pthread_mutex_destroy(&of->mutex);
+    free(of);
+}
+
+static uintptr_t one_by_hand(uintptr_t i)
+{
+    uintptr_t sum = 0;
+    void *made = future_new();
+    future_complete(made, i);
+    for (int j = 0; j < BENCH_ASKED; j++)
+        sum += future_result(made);
+    future_free(made);
+    return sum;
+}
+
+static double by_hand(void)
+{
+    return bench_futures_by_hand(one_by_hand);
+}
+
+static double future_turns(void)
+{
+    return bench_future_turns(future_new, future_complete, future_result, future_free);
+}
+
 static const bench_entry entries[] = {
     {"queue_bounded", {"pthread ring", bounded}},
     {"queue_bounded_batch", {"pthread ring", batches}},
@@ -317,6 +385,8 @@ static const bench_entry entries[] = {
     {"executor_futures", {"pthread pool", futures}},
     {"executor_submit_wait", {"pthread pool", submit_wait}},
     {"idle", {"pthread pool", idle}},
+    {"future_by_hand", {"glibc", by_hand}},
+    {"future_ping_pong", {"glibc", future_turns}},
 };
 
 BENCH_PEER_MAIN(entries)

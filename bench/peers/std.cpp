@@ -16,28 +16,7 @@ namespace {
 std::mutex mutex;
 std::recursive_mutex recursive;
 std::condition_variable changed;
-int turn_of, woken;
-
-void condition_turn(int me)
-{
-    std::unique_lock<std::mutex> hold(mutex);
-    changed.wait(hold, [me] { return turn_of == me; });
-    turn_of = !me;
-    changed.notify_one();
-}
-
-void sleeper(int wake)
-{
-    std::unique_lock<std::mutex> hold(mutex);
-    changed.wait(hold, [wake] { return woken > wake; });
-}
-
-void wake_all(int wake)
-{
-    std::lock_guard<std::mutex> hold(mutex);
-    woken = wake + 1;
-    changed.notify_all();
-}
+using hold = std::unique_lock<std::mutex>;
 
 std::counting_semaphore<> back(1), there(0);
 
@@ -83,11 +62,10 @@ const bench_entry entries[] = {
     {"lock_uncontended", {"std::mutex", uncontended<mutex>}},
     {"rlock_uncontended", {"std::recursive_mutex", uncontended<recursive>}},
     {"lock_contended", {"std::mutex", contended<mutex>}},
-    {"condition_ping_pong", {"std::condition_variable", [] { return bench_two(condition_turn); }}},
+    {"condition_ping_pong", {"std::condition_variable", condition_turns<hold, mutex, changed>}},
     {"semaphore_ping_pong", {"std::counting_semaphore", [] { return bench_two(semaphore_turn); }}},
     {"barrier_of_two", {"std::barrier", [] { return bench_two(barrier_turn); }}},
-    {"wake_all",
-     {"std::condition_variable", [] { return bench_wake_all(sleeper, wake_all, nullptr); }}},
+    {"wake_all", {"std::condition_variable", waking<hold, mutex, changed>}},
     {"thread_start_join", {"std::thread", [] { return bench_threads_run(one_thread, &ran); }}},
     {"memory", {"C++ std", memory}},
 };

@@ -30,6 +30,38 @@ template <auto &lock> double contended()
     });
 }
 
+/** Turns under `mutex`, which a `hold` of it has locked while it lives, and the condition `changed`,
+ *  which has wait(hold), notify_one() and notify_all(). */
+template <typename hold, auto &mutex, auto &changed> double condition_turns()
+{
+    return bench_two([](int me) {
+        static int turn;
+        hold held(mutex);
+        while (turn != me)
+            changed.wait(held);
+        turn = !me;
+        changed.notify_one();
+    });
+}
+
+template <typename hold, auto &mutex, auto &changed> double waking()
+{
+    static int woken;
+    woken = 0;
+    return bench_wake_all(
+        [](int wake) {
+            hold held(mutex);
+            while (woken <= wake)
+                changed.wait(held);
+        },
+        [](int wake) {
+            hold held(mutex);
+            woken = wake + 1;
+            changed.notify_all();
+        },
+        nullptr);
+}
+
 /** A round through `queue`, which has put(index, item) and get(index). */
 template <auto &queue> double through()
 {
