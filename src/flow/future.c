@@ -59,8 +59,8 @@ static bool leave_pending(thrum_future *future, uint32_t phase, uint32_t *ret_st
 {
     uint32_t state = TH_TASK_PENDING;
     do {
-        /* pairs: look; and, of RUNNING, itself: two runners */
-        if (th_cas_acq_rel(&future->state, &state, with_phase(state, phase))) {
+        /* pairs: look */
+        if (th_cas_rel(&future->state, &state, with_phase(state, phase))) {
             *ret_state = state;
             return true;
         }
@@ -311,10 +311,12 @@ int thrum_future_start(thrum_future *future)
     if (future == NULL)
         return THRUM_EINVAL;
     th_self(); /* an abandoned thread stops here */
-    uint32_t state = TH_TASK_RUNNING;
-    if (future->source == NULL && leave_pending(future, TH_TASK_RUNNING, &state))
+    if (future->source != NULL)
+        return THRUM_ESTATE;
+    uint32_t state;
+    if (leave_pending(future, TH_TASK_RUNNING, &state))
         return 0;
-    return phase_of(state) == TH_TASK_CANCELLED ? THRUM_ECANCELLED : THRUM_ESTATE;
+    return look(future) == TH_TASK_CANCELLED ? THRUM_ECANCELLED : THRUM_ESTATE;
 }
 
 /** Whether the caller is to complete a future made by hand, and nobody else. If not, it is done, or

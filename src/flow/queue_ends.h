@@ -31,8 +31,9 @@ typedef struct th_patience {
     /** Card: how many pauses the next will spin; 0: none, unless it is time for a try. By whoever
      *  has spun, relaxed: it tunes, nothing depends on it. */
     uint32_t pauses;
-    th_backoff spins;  /**< tries to spin once `pauses` is 0 */
-    th_backoff yields; /**< tries to give way */
+    th_backoff spins;   /**< tries to spin once `pauses` is 0 */
+    th_backoff gathers; /**< tries to let more come once a spin has paid */
+    th_backoff yields;  /**< tries to give way */
 } th_patience;
 
 typedef struct th_queue_end {

@@ -144,6 +144,27 @@ static void begin_and_complete(void)
 MODEL(future, started_or_cancelled, .what = "a started one is not cancelled", .setup = make_one,
       .threads = {begin_and_complete, try_cancel}, .finish = one_decided)
 
+static int told;
+
+static void tell_and_cancel(void)
+{
+    told = 1;
+    thrum_future_cancel(future);
+}
+
+static void begin_or_be_told(void)
+{
+    int status = thrum_future_start(future);
+    if (status == 0)
+        complete();
+    else
+        model_assert(status == THRUM_ECANCELLED && told == 1);
+}
+
+MODEL(future, refused_after_cancel, .what = "written before cancel, read after a refused start",
+      .setup = make_one, .threads = {tell_and_cancel, begin_or_be_told, get}, .finish = free_it,
+      .stale_reads = 2, .preemptions = 2)
+
 /* ---- callbacks ---- */
 
 static void note(thrum_future *one, void *arg)
