@@ -300,6 +300,11 @@ uintptr_t bench_map_item(uintptr_t item)
     return (uintptr_t)((uint64_t)item * UINT64_C(0x9e3779b97f4a7c15) >> 40);
 }
 
+void *bench_map_target(void *item)
+{
+    return (void *)(uintptr_t)((uint64_t)(uintptr_t)item * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+}
+
 double bench_map(bench_mapper map, long n, long maps)
 {
     uintptr_t *inputs = calloc((size_t)n, sizeof *inputs);

@@ -111,6 +111,8 @@ double bench_submit_wait(uintptr_t (*one)(uintptr_t i));
 
 /** What a map computes of an item: called by some contenders through a pointer, inlined by none. */
 uintptr_t bench_map_item(uintptr_t item);
+/** The same for those whose functions take and return pointers. */
+void *bench_map_target(void *item);
 
 /** Fills the outputs with the items of the inputs. */
 typedef void (*bench_mapper)(const uintptr_t *inputs, uintptr_t *outputs, long n);

@@ -9,16 +9,11 @@
 
 static thrum_executor *executor;
 
-static void *item(void *arg)
-{
-    return (void *)bench_map_item((uintptr_t)arg);
-}
-
 static void map(const uintptr_t *inputs, uintptr_t *outputs, long n)
 {
-    bench_check(
-        thrum_executor_map(executor, item, (void *const *)inputs, (size_t)n, (void **)outputs) == 0,
-        "a map failed");
+    bench_check(thrum_executor_map(executor, bench_map_target, (void *const *)inputs, (size_t)n,
+                                   (void **)outputs) == 0,
+                "a map failed");
 }
 
 /** A round of so many maps of n items each. */

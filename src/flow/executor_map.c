@@ -6,52 +6,68 @@
  *              futures.
  *  State       A job, shared by the caller and as many tasks ("shares") as may run at once. Under
  *              its raw lock: which inputs have been given out, and what the shares are at work on.
- *  Protocol    A share takes a stretch of inputs, in order, calls the target for each, puts the
- *              results down, and takes the next, in one section under the lock: as many as will
- *              soon be done (pace.h), so that long calls are spread and short ones cost no lock. A
- *              failure moves the end of the inputs to its own place; what lies beyond is not begun.
+ *              Each stretch that a share is at work on has a raw lock of its own, under which the
+ *              caller's arrays are touched.
+ *  Protocol    A share is given a stretch of inputs, in order, brings them in, calls the target for
+ *              each, puts the results down, and is given the next: as many as will soon be done
+ *              (pace.h), so that long calls are spread and short ones cost no lock. Once the calls
+ *              have been so short that it gets the most, a share is given more than that: a part
+ *              of all that is left is reserved for it, so that each processor stays in one region
+ *              of memory. When nothing is left to be given out, it takes the further half of what
+ *              is reserved for another. A failure moves the end of the inputs to its own place;
+ *              what lies beyond is not begun.
  *              The job is settled when no stretch before the end is at work any more. The share
  *              that settles it ends right then, so the caller waits for the first share to end, and
  *              looks.
- *  Invariants  Inputs and results are touched under the lock only, and until the caller closes the
- *              job; so a caller whose deadline passes, or whose wait could never end, may go. All
- *              inputs before a failure are called: they were given out before it.
+ *  Invariants  Inputs and results are touched under the stretch's lock only, and until the caller
+ *              closes it; so a caller whose deadline passes, or whose wait could never end, may go.
+ *              All inputs before a failure are called: they were given out before it, or are
+ *              reserved for a share that is at work before them.
+ *  Lock order  The job's, then a stretch's.
  *  Who frees   The last of the caller and the shares that are run. Of a share that is cancelled or
  *              broken the caller drops the reference.
- *  Rejected    A future for each input: an allocation and several locked instructions each. The
+ *  Rejected    Copying under the job's lock: while one share copies, the others wait.
+ *              A future for each input: an allocation and several locked instructions each. The
  *              share's own future for the waiting alone would do, but a late slow call would hold up
  *              the report of a failure. */
 #include <string.h>
 
 #include "flow/pace.h"
-#include "flow/pool.h"
+#include "flow/worker.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
 #include "thread/failure.h"
 
-#define STRETCH ((size_t)th_limit(64, 2))
+/** How long the caller looks on before it submits further shares. */
+#define WATCH_US 10
+#define STRETCH ((size_t)th_limit(512, 2))
 
 /** What a share is at work on. */
 typedef struct stretch {
     struct stretch *next; /**< of those at work; under the job's lock */
     size_t begin, count;
+    size_t reserved, reserved_end; /**< what comes after them; under the job's lock */
     size_t done;           /**< how many have been called without failing */
+    th_rawlock lock;       /**< for the caller's arrays, and the next */
+    bool is_closed;        /**< they may have gone */
     void *values[STRETCH]; /**< the inputs, then the results */
     th_failure failure;
 } stretch;
 
 typedef struct job {
-    th_rawlock lock; /**< for what follows, but `target`, `shares` */
+    th_rawlock lock; /**< for what follows, down to `has_failed` */
     size_t references;
     size_t next; /**< the input to be given out next */
-    /** Card: where the inputs end, moved down by failures; under the lock, read by shares without,
-     *  as a hint. */
+    /** Card: where the inputs end, moved down by failures, and to 0 by the caller when it goes;
+     *  under the lock, read by shares without, as a hint. */
     size_t end;
     stretch *at_work;
-    void *const *inputs; /**< NULL: the caller has gone */
-    void **results;
     thrum_future *failed; /**< with the failure at `end` */
     bool has_failed;
+
+    /* constant */
+    void *const *inputs;
+    void **results;
     thrum_target target;
     size_t shares;
 } job;
@@ -80,16 +96,30 @@ static void drop(job *all)
 
 /* ---- a share ---- */
 
-/** Under the lock: the stretch is no longer at work; its results and its failure are put down, the
- *  latter in `*failed`, where what is not wanted comes back. */
+static void bring_in(job *all, stretch *mine)
+{
+    th_rawlock_acquire(&mine->lock);
+    if (!mine->is_closed) /* else none of them is called: they are beyond the end */
+        memcpy(mine->values, all->inputs + mine->begin, mine->count * sizeof *mine->values);
+    th_rawlock_release(&mine->lock);
+}
+
+static void put_results(job *all, stretch *mine)
+{
+    th_rawlock_acquire(&mine->lock);
+    if (!mine->is_closed && all->results != NULL)
+        memcpy(all->results + mine->begin, mine->values, mine->done * sizeof *mine->values);
+    th_rawlock_release(&mine->lock);
+}
+
+/** Under the lock: the stretch is no longer at work; its failure is put down, in `*failed`, where
+ *  what is not wanted comes back. */
 static void put_down(job *all, stretch *mine, thrum_future **failed)
 {
     stretch **link = &all->at_work;
     while (*link != mine)
         link = &(*link)->next;
     *link = mine->next;
-    if (all->results != NULL)
-        memcpy(all->results + mine->begin, mine->values, mine->done * sizeof *mine->values);
     size_t place = mine->begin + mine->done;
     if (!mine->failure.has_failed || place >= all->end)
         return;
@@ -100,18 +130,56 @@ static void put_down(job *all, stretch *mine, thrum_future **failed)
     th_store_rlx(&all->end, place); /* relaxed: under the lock, or a hint */
 }
 
+/** Under the lock: reserve what comes next, in order. */
+static bool reserve_next(job *all, stretch *mine, size_t most)
+{
+    if (all->next >= all->end)
+        return false;
+    size_t share = (all->end - all->next) / (2 * all->shares);
+    size_t count = most == STRETCH || share < most ? share : most;
+    mine->reserved = all->next;
+    all->next += count > 0 ? count : 1;
+    mine->reserved_end = all->next;
+    return true;
+}
+
+/** Under the lock: how much is reserved for `one` before the end. */
+static size_t reserved_for(const job *all, const stretch *one)
+{
+    size_t end = one->reserved_end < all->end ? one->reserved_end : all->end;
+    return one->reserved < end ? end - one->reserved : 0;
+}
+
+/** Under the lock: reserve the further half of the most that is reserved for another. */
+static bool reserve_half(job *all, stretch *mine)
+{
+    stretch *richest = NULL;
+    size_t most = 0;
+    for (stretch *one = all->at_work; one != NULL; one = one->next) {
+        size_t reserved = reserved_for(all, one);
+        if (reserved > most) {
+            most = reserved;
+            richest = one;
+        }
+    }
+    if (richest == NULL)
+        return false;
+    mine->reserved_end = richest->reserved + most;
+    mine->reserved = mine->reserved_end - (most + 1) / 2;
+    richest->reserved_end = mine->reserved;
+    return true;
+}
+
 /** Under the lock: false if there is nothing left to do. */
 static bool pick_up(job *all, stretch *mine, size_t most)
 {
-    if (all->inputs == NULL || all->next >= all->end)
+    if (reserved_for(all, mine) == 0 && !reserve_next(all, mine, most) && !reserve_half(all, mine))
         return false;
-    size_t share = (all->end - all->next) / (2 * all->shares);
-    most = most < share ? most : share;
-    mine->begin = all->next;
-    mine->count = most > 0 ? most : 1;
+    size_t reserved = reserved_for(all, mine);
+    mine->begin = mine->reserved;
+    mine->count = reserved < most ? reserved : most;
+    mine->reserved += mine->count;
     mine->done = 0;
-    memcpy(mine->values, all->inputs + mine->begin, mine->count * sizeof *mine->values);
-    all->next += mine->count;
     mine->next = all->at_work;
     all->at_work = mine;
     return true;
@@ -130,10 +198,12 @@ static thrum_future *make_failed(const th_failure *failure)
 static bool exchange(job *all, stretch *mine, th_pace *pace)
 {
     size_t most = th_pace_next(pace, STRETCH);
-    bool has_failed = mine->failure.has_failed;
+    bool is_at_work = mine->count > 0, has_failed = mine->failure.has_failed;
     thrum_future *failed = has_failed ? make_failed(&mine->failure) : NULL;
+    if (is_at_work)
+        put_results(all, mine);
     th_rawlock_acquire(&all->lock);
-    if (mine->count > 0)
+    if (is_at_work)
         put_down(all, mine, &failed);
     bool goes_on = !has_failed && pick_up(all, mine, most);
     th_rawlock_release(&all->lock);
@@ -146,15 +216,17 @@ static bool exchange(job *all, stretch *mine, th_pace *pace)
 static void call_all(job *all, stretch *mine)
 {
     th_failure *before = th_failure_exchange(&mine->failure);
-    while (mine->done < mine->count) {
-        /* relaxed: a hint; what lies beyond a failure need not be called */
-        if (mine->begin + mine->done >= th_load_rlx(&all->end))
-            break;
-        void *result = all->target(mine->values[mine->done]);
+    /* in registers, for short calls: a failure is what the target may change in the stretch */
+    size_t begin = mine->begin, count = mine->count, done = 0;
+    thrum_target target = all->target;
+    /* relaxed: a hint; what lies beyond a failure need not be called */
+    while (done < count && begin + done < th_load_rlx(&all->end)) {
+        void *result = target(mine->values[done]);
         if (mine->failure.has_failed)
             break;
-        mine->values[mine->done++] = result;
+        mine->values[done++] = result;
     }
+    mine->done = done;
     th_failure_exchange(before);
 }
 
@@ -163,8 +235,10 @@ static void *share(void *arg)
     job *all = arg;
     stretch mine = {.next = NULL};
     th_pace pace = {.count = 0};
-    while (exchange(all, &mine, &pace))
+    while (exchange(all, &mine, &pace)) {
+        bring_in(all, &mine);
         call_all(all, &mine);
+    }
     drop(all);
     return NULL;
 }
@@ -186,28 +260,59 @@ static job *make_job(thrum_target target, void *const *inputs, size_t n, void **
     return all;
 }
 
-/** Submit the shares: 0 if there is one at least. */
+/** Submit one share more: 0, or why not. */
+static int submit_share(thrum_executor *executor, job *all, thrum_future **ret_future,
+                        bool may_wait, thrum_time deadline)
+{
+    th_rawlock_acquire(&all->lock);
+    all->references++;
+    th_rawlock_release(&all->lock);
+    int status = may_wait ? thrum_executor_submit_until(executor, share, all, ret_future, deadline)
+                          : thrum_executor_try_submit(executor, share, all, ret_future);
+    if (status != 0)
+        drop(all);
+    return status;
+}
+
+/** Look on for a moment whether the first share does it all: then nobody else need be woken, and
+ *  the caller need not sleep. Tried ever more rarely while it is in vain. */
+static bool is_soon_done(thrum_executor *executor, const thrum_future *first)
+{
+    th_backoff *watches = &executor->watches;
+    if (!th_has_many_cpus() || th_worker_self(executor) != NULL || !th_backoff_tries(watches))
+        return false;
+    bool paid = false;
+    for (uint32_t i = 0; !paid && i < th_spin_limit(th_pauses_per_us() * WATCH_US); i++) {
+        th_pause();
+        paid = thrum_future_is_done(first);
+    }
+    th_backoff_tell(watches, paid);
+    return paid;
+}
+
+static bool is_all_given_out(job *all)
+{
+    th_rawlock_acquire(&all->lock);
+    bool given_out = all->next >= all->end;
+    th_rawlock_release(&all->lock);
+    return given_out;
+}
+
+/** Submit the shares: 0 if there is one at least. Further ones that there is no place for are not
+ *  needed. */
 static int submit_shares(thrum_executor *executor, job *all, thrum_future **futures,
                          size_t *ret_count, thrum_time deadline)
 {
-    int status = 0;
-    for (size_t i = 0; i < all->shares && status == 0; i++) {
-        th_rawlock_acquire(&all->lock);
-        all->references++;
-        bool is_enough = i > 0 && all->next >= all->end;
-        th_rawlock_release(&all->lock);
-        if (is_enough)
-            status = THRUM_EEMPTY;
-        else if (i > 0) /* one that there is no place for is not needed */
-            status = thrum_executor_try_submit(executor, share, all, &futures[i]);
-        else
-            status = thrum_executor_submit_until(executor, share, all, &futures[i], deadline);
-        if (status == 0)
-            ++*ret_count;
-        else
-            drop(all);
-    }
-    return *ret_count > 0 ? 0 : status;
+    int status = submit_share(executor, all, &futures[0], true, deadline);
+    if (status != 0)
+        return status;
+    *ret_count = 1;
+    if (all->shares == 1 || is_soon_done(executor, futures[0]))
+        return 0;
+    while (*ret_count < all->shares && !is_all_given_out(all) &&
+           submit_share(executor, all, &futures[*ret_count], false, 0) == 0)
+        ++*ret_count;
+    return 0;
 }
 
 static bool look_whether_settled(job *all)
@@ -260,9 +365,12 @@ static int await_job(job *all, thrum_future **futures, size_t *count, thrum_time
 static int close_job(job *all, thrum_future **ret_failed)
 {
     th_rawlock_acquire(&all->lock);
-    all->inputs = NULL;
-    all->results = NULL;
     th_store_rlx(&all->end, 0); /* relaxed: under the lock, or a hint */
+    for (stretch *one = all->at_work; one != NULL; one = one->next) {
+        th_rawlock_acquire(&one->lock);
+        one->is_closed = true;
+        th_rawlock_release(&one->lock);
+    }
     bool has_failed = all->has_failed;
     if (has_failed && ret_failed != NULL) {
         *ret_failed = all->failed;

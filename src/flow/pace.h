@@ -13,7 +13,8 @@ typedef struct th_pace {
     thrum_time since; /**< when that was */
 } th_pace;
 
-/** Handfuls that take less than QUICK double; one that takes more than SLOW is the last. */
+/** Handfuls that take less than QUICK grow eightfold, at less than QUICK / 16, or twofold; one that
+ *  takes more than SLOW is the last. So the next is not expected to take more than 2 QUICK. */
 #define TH_PACE_QUICK_NS 20000
 #define TH_PACE_SLOW_NS 100000
 
@@ -26,7 +27,7 @@ static inline uint32_t th_pace_next(th_pace *pace, uint32_t most)
     if (pace->count == 0 || took > TH_PACE_SLOW_NS)
         pace->count = 1;
     else if (took < TH_PACE_QUICK_NS && pace->count < most)
-        pace->count *= 2;
+        pace->count *= took < TH_PACE_QUICK_NS / 16 ? 8 : 2;
     return pace->count < most ? pace->count : most;
 }
 

@@ -44,6 +44,7 @@ typedef struct th_worker {
     th_pace pace;
     uint32_t takes, looks;
     bool has_come;      /**< it was coming, and has not found a task since */
+    th_backoff gathers; /**< tries to let more come before it takes from outside */
     th_backoff hunts;   /**< tries to hunt before it sleeps */
     th_failure failure; /**< of a call that nobody has a handle of */
     char name[];
@@ -67,7 +68,8 @@ struct thrum_executor {
     /** Card: how many tasks workers have submitted without a place; places that come back pay for
      *  them first. Up by workers, down by who takes a task from PENDING. */
     uint32_t debt;
-    thrum_event ended; /**< it is shut and nobody of `alive` is left */
+    th_backoff watches; /**< tries to look on at the first share of a map */
+    thrum_event ended;  /**< it is shut and nobody of `alive` is left */
 
     char apart[TH_CACHE_LINE];
     th_rawlock lock; /**< for what follows; taken after a future's, before park's */

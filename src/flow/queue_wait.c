@@ -21,20 +21,18 @@
  *  Invariants  While somebody is queued at an end that has moved for it, the end is ON_WAY.
  *  Looking     Before it sleeps, a thread watches the other end's count for a moment, which costs
  *              less than a sleep and leaves its lock alone. If the other end moves, it lets it move
- *              on for another moment: who takes each item as it comes makes the lines of the queue
- *              travel for each, and both ends run at the pace of that. If the watching is in vain
- *              it gives way a few times: where both ends share a processor, the other end then
- *              fills or empties the queue in one go, and nobody has to sleep or be woken. Each end
- *              learns whether each of them pays: what was in vain is tried again ever more rarely.
+ *              on for another moment (gather.h). If the watching is in vain it gives way a few
+ *              times: where both ends share a processor, the other end then fills or empties the
+ *              queue in one go, and nobody has to sleep or be woken. Each end learns whether each
+ *              of them pays: what was in vain is tried again ever more rarely.
  *  Rejected    A flag beside the counts, as lock-free queues have it: a store and a fence on every
  *              put and get. */
 #include "flow/queue_wait.h"
 
+#include "flow/gather.h"
 #include "park/park.h"
 
 #define LOOK_US_MAX 5
-#define GATHERS 2 /* moments of half a microsecond; and how much is to come in one */
-#define GATHERED_LEAST 8
 #define YIELDS th_limit(3, 0)
 #define YIELD_US_MAX INT64_C(200)
 
@@ -94,21 +92,10 @@ static void spin_was_vain(th_patience *patience, uint32_t budget)
         th_backoff_tell(&patience->spins, false);
 }
 
-/** The other end has begun to move: let it, unless it is slow. */
-static void gather(const th_queue_wait *wait)
+static uint64_t work_for_waiter(const void *arg)
 {
-    th_backoff *gathers = &wait->own->patience.gathers;
-    if (!th_backoff_tries(gathers))
-        return;
-    bool paid = false, goes_on = true;
-    for (int i = 0; i < GATHERS && goes_on; i++) {
-        uint64_t before = work_for(wait->queue, wait->own);
-        for (uint32_t j = 0; j < th_spin_limit(th_pauses_per_us() / 2); j++)
-            th_pause();
-        goes_on = work_for(wait->queue, wait->own) >= before + GATHERED_LEAST;
-        paid = paid || goes_on;
-    }
-    th_backoff_tell(gathers, paid);
+    const th_queue_wait *wait = arg;
+    return work_for(wait->queue, wait->own);
 }
 
 /** Watch the other end for a moment; true if there is something to do. */
@@ -120,7 +107,7 @@ static bool spin(const th_queue_wait *wait)
         th_pause();
         if (!is_blocked(wait->queue, wait->own)) {
             spin_paid(patience, used);
-            gather(wait);
+            th_gather(&patience->gathers, work_for_waiter, wait);
             return true;
         }
     }

@@ -20,6 +20,8 @@
  *              it if it has been freed by one of its workers.
  *  Fork        A worker that forks in a task is the only thread of the child, and of an executor
  *              that is left behind: it looks for no further task.
+ *  Gathering   Before it takes from outside a worker lets more tasks come, as long as that pays
+ *              (gather.h): it needs the lock that those who submit need.
  *  Hunting     Before it sleeps a worker looks out for tasks for some microseconds, as long as that
  *              pays: falling asleep and being woken cost more, to it and to who submits.
  *  Rejected    A thread that ends after some idle time: Python's stay. */
@@ -28,6 +30,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow/gather.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
 #include "thread/failure.h"
@@ -35,9 +38,10 @@
 #define LOOKS_BETWEEN_OUTSIDE 61
 #define TAKES_BETWEEN_THEFTS 8
 /** Most items taken from outside at once. */
-#define HANDFUL ((uint32_t)th_limit(32, 2))
+#define HANDFUL ((uint32_t)th_limit(64, 2))
 /** How long to hunt, and how many may at once. */
 #define HUNT_US 10
+#define LOOKS_PER_US 8
 #define HUNTERS_MOST 2
 #define NUMBER_BYTES 12
 
@@ -75,13 +79,37 @@ static bool take_own(th_worker *worker, th_item *ret_item)
     return taken;
 }
 
+static uint64_t outside(const void *arg)
+{
+    const thrum_executor *executor = arg;
+    return th_load_rlx(&executor->inbox.length); /* relaxed: a hint */
+}
+
+/** Somebody may be submitting task after task: let more come, if there is no handful yet. */
+static void gather(th_worker *worker)
+{
+    uint64_t there = outside(worker->executor);
+    if (there > 0 && there < HANDFUL)
+        th_gather(&worker->gathers, outside, worker->executor);
+}
+
+/** Under the lock: how many of what is outside are a worker's. Those that sleep leave theirs to who
+ *  is awake, and steal them if they wake in time. */
+static size_t share_of(const thrum_executor *executor)
+{
+    /* relaxed: under the lock */
+    size_t workers = th_load_rlx(&executor->workers);
+    size_t awake = workers - executor->idle_count;
+    return executor->inbox.length / (awake > 0 ? awake : 1);
+}
+
 /** Take items from outside, at most `most`: one to run, the others into the own queue. */
 static bool take_outside(th_worker *worker, uint32_t most, th_item *ret_item)
 {
     thrum_executor *executor = worker->executor;
     th_inbox_segment *unused = NULL;
     th_rawlock_acquire(&executor->lock);
-    size_t share = executor->inbox.length / executor->max_workers;
+    size_t share = share_of(executor);
     bool taken = th_inbox_take(&executor->inbox, ret_item, &unused);
     if (taken)
         set_busy(worker, 1);
@@ -157,6 +185,7 @@ static bool look(th_worker *worker, th_item *ret_item)
         return true;
     if (!is_alone && ++worker->takes % TAKES_BETWEEN_THEFTS == 0 && steal(worker, ret_item))
         return true;
+    gather(worker);
     if (take_outside(worker, th_pace_next(&worker->pace, HANDFUL), ret_item))
         return true;
     return !is_alone && steal(worker, ret_item);
@@ -172,14 +201,13 @@ static bool find(th_worker *worker, th_item *ret_item)
 
 /* ---- sleeping ---- */
 
-/** Look out for tasks for about as long as it costs to be woken. Rarely, so that some gather and
- *  who submits them is not disturbed. */
+/** Look out for tasks for about as long as it costs to be woken. */
 static void hunt(th_worker *worker)
 {
     const thrum_executor *executor = worker->executor;
     bool paid = false;
-    for (uint32_t look = 0; !paid && look < th_spin_limit(HUNT_US); look++) {
-        for (uint32_t i = 0; i < th_spin_limit(th_pauses_per_us()); i++)
+    for (uint32_t look = 0; !paid && look < th_spin_limit(HUNT_US * LOOKS_PER_US); look++) {
+        for (uint32_t i = 0; i < th_spin_limit(th_pauses_per_us() / LOOKS_PER_US + 1); i++)
             th_pause();
         /* relaxed: a hint */
         paid = th_load_rlx(&executor->inbox.length) > 0 || is_work_queued(worker);
