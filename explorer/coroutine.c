@@ -9,7 +9,8 @@
 #include "coroutine.h"
 
 #include <stdint.h>
-#include <string.h>
+
+#include "instrumentation.h"
 
 #if defined(__x86_64__)
 
@@ -43,7 +44,7 @@ void *coroutine_begin(char *stack_top, void (*entry)(void))
     *top-- = 0;
     *top = (uintptr_t)entry;
     top -= SAVED;
-    memset(top, 0, SAVED * sizeof *top);
+    __real_memset(top, 0, SAVED * sizeof *top);
     return top;
 }
 
@@ -86,7 +87,7 @@ __asm__(".text\n"
 void *coroutine_begin(char *stack_top, void (*entry)(void))
 {
     uintptr_t *top = (uintptr_t *)(void *)stack_top - SAVED - 2;
-    memset(top, 0, SAVED * sizeof *top);
+    __real_memset(top, 0, SAVED * sizeof *top);
     top[11] = (uintptr_t)entry; /* x30 */
     return top;
 }

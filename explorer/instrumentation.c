@@ -127,25 +127,33 @@ void __tsan_vptr_read(void **address)
     memory_plain(address, sizeof *address, false, HERE);
 }
 
+/* ---- copies: clang's calls say that they are watched, gcc's are sent here by the linker ---- */
+
+void *__wrap_memcpy(void *to, const void *from, size_t bytes)
+{
+    memory_plain(from, bytes, false, HERE);
+    memory_plain(to, bytes, true, HERE);
+    return __real_memcpy(to, from, bytes);
+}
+
+void *__wrap_memmove(void *to, const void *from, size_t bytes)
+{
+    memory_plain(from, bytes, false, HERE);
+    memory_plain(to, bytes, true, HERE);
+    return __real_memmove(to, from, bytes);
+}
+
+void *__wrap_memset(void *to, int byte, size_t bytes)
+{
+    memory_plain(to, bytes, true, HERE);
+    return __real_memset(to, byte, bytes);
+}
+
 void *__tsan_memcpy(void *to, const void *from, size_t bytes)
-{
-    memory_plain(from, bytes, false, HERE);
-    memory_plain(to, bytes, true, HERE);
-    return memcpy(to, from, bytes);
-}
-
+    __attribute__((alias("__wrap_memcpy")));
 void *__tsan_memmove(void *to, const void *from, size_t bytes)
-{
-    memory_plain(from, bytes, false, HERE);
-    memory_plain(to, bytes, true, HERE);
-    return memmove(to, from, bytes);
-}
-
-void *__tsan_memset(void *to, int byte, size_t bytes)
-{
-    memory_plain(to, bytes, true, HERE);
-    return memset(to, byte, bytes);
-}
+    __attribute__((alias("__wrap_memmove")));
+void *__tsan_memset(void *to, int byte, size_t bytes) __attribute__((alias("__wrap_memset")));
 
 /* ---- atomic operations ---- */
 

@@ -269,10 +269,15 @@ void memory_freed(void *address, size_t bytes)
     set_freed(address, bytes, true);
 }
 
-void memory_allocated(void *address, size_t bytes)
+/** Pages come zeroed from the kernel. The zeroes of other memory are written: who comes to know its
+ *  address by nothing that orders it after that may see what was there before. */
+void memory_allocated(void *address, size_t bytes, bool pages)
 {
-    if (engine.running)
-        set_freed(address, bytes, false);
+    if (!engine.running)
+        return;
+    set_freed(address, bytes, false);
+    if (!pages)
+        memory_plain(address, bytes, true, __builtin_return_address(0));
 }
 
 /* ---- locations ---- */

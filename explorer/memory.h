@@ -30,6 +30,6 @@ uint64_t memory_peek(const void *address, unsigned bytes);
 
 /** Freed memory is not to be touched; allocated memory is new. */
 void memory_freed(void *address, size_t bytes);
-void memory_allocated(void *address, size_t bytes);
+void memory_allocated(void *address, size_t bytes, bool pages);
 
 #endif

@@ -19,6 +19,7 @@
 #include "platform/probe.h"
 #include "platform_model.h"
 #include "report.h"
+#include "world.h"
 
 #define STEPS_MAX 20000
 #define PREEMPTIONS_DEFAULT 3
@@ -147,6 +148,11 @@ bool model_is_asleep(unsigned number)
 {
     thread_state state = engine.threads[number].state;
     return state == THREAD_ASLEEP || state == THREAD_JOINING;
+}
+
+bool model_is_freed(void *handle)
+{
+    return world_is_freed(handle);
 }
 
 bool model_is_stopped(unsigned number)

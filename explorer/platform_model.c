@@ -142,7 +142,7 @@ static void *allocate(size_t bytes, bool pages)
     void *memory =
         pages ? world_allocate_pages(heap_number(), bytes) : world_allocate(heap_number(), bytes);
     if (memory != NULL)
-        memory_allocated(memory, bytes);
+        memory_allocated(memory, bytes, pages);
     else if (engine.running)
         engine_verdict(THRUM_CHECK_CRASH,
                        "the explorer's heap is full: 1 MiB for each thread, 4,096 "

@@ -16,10 +16,10 @@
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "engine.h"
+#include "instrumentation.h"
 
 #define STACK_BYTES ((size_t)256 * 1024)
 #define HEAP_BYTES ((size_t)1024 * 1024)
@@ -130,11 +130,11 @@ void world_remember(void)
     size_t data_bytes = world_data().bytes;
     if (world.data_copy == NULL)
         world.data_copy = map(NULL, data_bytes);
-    memcpy(world.data_copy, __data_start, data_bytes);
+    __real_memcpy(world.data_copy, __data_start, data_bytes);
     if (world.heap_copy == NULL)
         world.heap_copy = map(NULL, HEAP_BYTES);
     world.heap_copied = world.heap_used[0];
-    memcpy(world.heap_copy, heap_of(0), world.heap_copied);
+    __real_memcpy(world.heap_copy, heap_of(0), world.heap_copied);
     world.blocks_remembered = world.block_count;
     world_save_thread_local(MODEL_THREADS);
 }
@@ -142,10 +142,10 @@ void world_remember(void)
 void world_rewind(void)
 {
     size_t before = state_offset(), after = state_end_offset();
-    memcpy(__data_start, world.data_copy, before);
-    memcpy(__data_start + after, world.data_copy + after, world_data().bytes - after);
-    memcpy(heap_of(0), world.heap_copy, world.heap_copied);
-    memset(world.heap_used, 0, sizeof world.heap_used);
+    __real_memcpy(__data_start, world.data_copy, before);
+    __real_memcpy(__data_start + after, world.data_copy + after, world_data().bytes - after);
+    __real_memcpy(heap_of(0), world.heap_copy, world.heap_copied);
+    __real_memset(world.heap_used, 0, sizeof world.heap_used);
     world.heap_used[0] = world.heap_copied;
     world.block_count = world.blocks_remembered;
     world_load_thread_local(MODEL_THREADS);
@@ -176,19 +176,19 @@ void *world_thread_local_address(int number, void *address)
 
 void world_save_thread_local(int number)
 {
-    memcpy(thread_local_copy(number), world.thread_local_block, world.thread_local_bytes);
+    __real_memcpy(thread_local_copy(number), world.thread_local_block, world.thread_local_bytes);
 }
 
 void world_load_thread_local(int number)
 {
-    memcpy(world.thread_local_block, thread_local_copy(number), world.thread_local_bytes);
+    __real_memcpy(world.thread_local_block, thread_local_copy(number), world.thread_local_bytes);
 }
 
 void world_begin_thread_local(int number)
 {
     char *copy = thread_local_copy(number);
-    memset(copy, 0, world.thread_local_bytes);
-    memcpy(copy, world.thread_local_initial, world.thread_local_initial_bytes);
+    __real_memset(copy, 0, world.thread_local_bytes);
+    __real_memcpy(copy, world.thread_local_initial, world.thread_local_initial_bytes);
 }
 
 /* ---- heaps ---- */
@@ -202,10 +202,10 @@ static void *allocate(int number, size_t bytes, bool is_pages)
         return NULL;
     char *start = heap_of(number) + world.heap_used[number];
     world.heap_used[number] += whole;
-    memset(start, 0, whole);
+    __real_memset(start, 0, whole);
     block *added = &world.blocks[world.block_count];
     *added = (block){start + HEADER_BYTES, bytes, false, is_pages};
-    memcpy(start, &world.block_count, sizeof world.block_count);
+    __real_memcpy(start, &world.block_count, sizeof world.block_count);
     world.block_count++;
     return added->memory;
 }
@@ -232,7 +232,7 @@ static block *block_of(void *memory)
     uint32_t number;
     if (!world_is_heap(memory))
         return NULL;
-    memcpy(&number, (char *)memory - HEADER_BYTES, sizeof number);
+    __real_memcpy(&number, (char *)memory - HEADER_BYTES, sizeof number);
     if (number >= world.block_count || world.blocks[number].memory != memory)
         return NULL;
     return &world.blocks[number];
@@ -252,6 +252,12 @@ size_t world_size_of(void *memory)
 {
     const block *one = block_of(memory);
     return one != NULL ? one->bytes : 0;
+}
+
+bool world_is_freed(void *memory)
+{
+    const block *one = block_of(memory);
+    return one != NULL && one->freed;
 }
 
 void *world_find_leak(size_t *ret_bytes, size_t *ret_blocks)

@@ -40,6 +40,8 @@ void *world_allocate(int number, size_t bytes);
 /** False: no such block, or freed before. */
 bool world_free(void *memory, size_t *ret_bytes);
 size_t world_size_of(void *memory);
+/** Whether it was a block. */
+bool world_is_freed(void *memory);
 /** A block that was not freed, or NULL. */
 void *world_find_leak(size_t *ret_bytes, size_t *ret_blocks);
 /** A block of pages that are never given back. */

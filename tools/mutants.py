@@ -61,6 +61,8 @@ MODELS = {
     "src/flow/worker.c": "executor",
     "src/flow/run_queue.c": "run_queue executor",
     "src/flow/inbox.c": "executor",
+    "src/flow/executor_map.c": "executor_map",
+    "src/flow/map.c": "map",
     "src/flow/timer.c": "timer",
     "src/flow/timer_service.c": "timer",
     "src/observe/deadlock.c": "deadlock gate",

@@ -216,8 +216,8 @@ static int join(thrum_executor *executor, thrum_time deadline)
     if (status != 0)
         return status;
     th_pool_drain(executor, cancel); /* what a submit left that could start no thread */
-    /* pairs: enlist */
-    for (th_worker *worker = th_load_acq(&executor->all_workers); worker != NULL;
+    /* relaxed: all were enlisted before they left, and so before `ended` */
+    for (th_worker *worker = th_load_rlx(&executor->all_workers); worker != NULL;
          worker = worker->next) {
         status = thrum_thread_join_until(worker->thread, deadline);
         if (status != 0 && status != THRUM_ESTATE) /* a spare one was never started */

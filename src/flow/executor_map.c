@@ -47,10 +47,10 @@ typedef struct stretch {
     struct stretch *next; /**< of those at work; under the job's lock */
     size_t begin, count;
     size_t reserved, reserved_end; /**< what comes after them; under the job's lock */
-    size_t done;           /**< how many have been called without failing */
-    th_rawlock lock;       /**< for the caller's arrays, and the next */
-    bool is_closed;        /**< they may have gone */
-    void *values[STRETCH]; /**< the inputs, then the results */
+    size_t done;                   /**< how many have been called without failing */
+    th_rawlock lock;               /**< for the caller's arrays, and the next */
+    bool is_closed;                /**< they may have gone */
+    void *values[STRETCH];         /**< the inputs, then the results */
     th_failure failure;
 } stretch;
 

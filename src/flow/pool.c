@@ -235,10 +235,15 @@ bool th_pool_is_over(const thrum_executor *executor)
     return executor->alive == 0 && (th_load_rlx(&executor->refusal) & TH_POOL_IS_SHUT) != 0;
 }
 
-/** The first of all workers. */
+/** Under the lock, as the ways on from it: the first of all workers. */
 static th_worker *workers_of(const thrum_executor *executor)
 {
-    return th_load_acq(&executor->all_workers); /* pairs: enlist */
+    return th_load_rlx(&executor->all_workers); /* relaxed: under the lock */
+}
+
+static th_worker *after(const th_worker *worker)
+{
+    return th_load_rlx(&worker->next); /* relaxed: under the lock */
 }
 
 static bool take_any(thrum_executor *executor, th_item *ret_item)
@@ -246,11 +251,10 @@ static bool take_any(thrum_executor *executor, th_item *ret_item)
     th_inbox_segment *unused = NULL;
     th_rawlock_acquire(&executor->lock);
     bool taken = th_inbox_take(&executor->inbox, ret_item, &unused);
+    for (th_worker *one = workers_of(executor); !taken && one != NULL; one = after(one))
+        taken = th_run_queue_take(&one->queue, ret_item);
     th_rawlock_release(&executor->lock);
     th_free(unused);
-    th_worker *worker = workers_of(executor);
-    for (; !taken && worker != NULL; worker = th_load_acq(&worker->next)) /* pairs: enlist */
-        taken = th_run_queue_take(&worker->queue, ret_item);
     return taken;
 }
 
@@ -305,10 +309,10 @@ th_worker *th_pool_choose_idle(thrum_executor *executor)
 static bool lacks_workers(const thrum_executor *executor)
 {
     size_t waiting = executor->inbox.length, available = executor->starting;
-    for (th_worker *worker = workers_of(executor); worker != NULL; worker = worker->next)
+    for (th_worker *worker = workers_of(executor); worker != NULL; worker = after(worker))
         waiting += th_run_queue_count(&worker->queue);
     /* after the queues: who has taken a task from one is seen to be busy */
-    for (th_worker *worker = workers_of(executor); worker != NULL; worker = worker->next)
+    for (th_worker *worker = workers_of(executor); worker != NULL; worker = after(worker))
         available += th_load_rlx(&worker->is_busy) == 0; /* relaxed: read after what it precedes */
     return waiting > available;
 }

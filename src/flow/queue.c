@@ -64,13 +64,15 @@ static void drop(thrum_queue *queue, size_t n)
     }
 }
 
-/** Under both locks: the items are no longer in the queue. Returns how many there were. */
+/** Under both locks, when both ends are shut: the items are no longer in the queue. Returns how many
+ *  there were. */
 static size_t take_out(thrum_queue *queue)
 {
     uint64_t count = th_queue_count_here(&queue->put);
     size_t n = (size_t)(count - th_queue_count_here(&queue->get));
     queue->get.seen = count;
-    th_store_rel(&queue->get.count, count); /* pairs: room_for, th_queue_count */
+    /* relaxed: both ends are shut, so nobody puts anything where these items still are */
+    th_store_rlx(&queue->get.count, count);
     return n;
 }
 

@@ -23,8 +23,8 @@ size_t th_queue_make_done(thrum_queue *queue, size_t n)
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)&queue->done;
     th_bucket *bucket = NULL;
-    uint64_t done = th_load_acq(&queue->done); /* pairs: itself */
     for (;;) {
+        uint64_t done = th_load_acq(&queue->done); /* pairs: itself: the count is not older */
         uint64_t left = th_queue_count(&queue->put) - done / DONE;
         n = n < left ? n : (size_t)left;
         bool ends = n == left && (done & JOINERS) != 0;
@@ -32,12 +32,10 @@ size_t th_queue_make_done(thrum_queue *queue, size_t n)
             break;
         if (ends && bucket == NULL) {
             bucket = th_bucket_lock(key);
-            done = th_load_acq(&queue->done); /* pairs: itself */
             continue;
         }
         /* pairs: thrum_queue_join_until; from here on the queue may be gone */
-        if (!th_cas_acq_rel(&queue->done, &done,
-                            (done + n * DONE) & ~(uint64_t)(ends ? JOINERS : 0)))
+        if (!th_cas_rel(&queue->done, &done, (done + n * DONE) & ~(uint64_t)(ends ? JOINERS : 0)))
             continue;
         for (th_waiter *waiter; ends && (waiter = th_bucket_first(bucket, key)) != NULL;)
             th_wake_list_take(&wake, bucket, waiter, 0);

@@ -73,13 +73,13 @@ void th_fifo_next_get(thrum_queue *queue)
         return;
     left->next = NULL;
     if (left->size == SEGMENT_CELLS)
-        left = th_swap_acq_rel(&queue->spare, left); /* pairs: th_fifo_next_put; itself */
+        left = th_swap_rel(&queue->spare, left); /* pairs: th_fifo_next_put */
     th_free(left);
 }
 
 void th_fifo_free(thrum_queue *queue)
 {
-    th_free(th_load_acq(&queue->spare)); /* pairs: th_fifo_next_get */
+    th_free(th_load_rlx(&queue->spare)); /* relaxed: both locks have been held */
     th_segment *last = queue->put.segment;
     for (th_segment *segment = queue->get.segment, *next; segment != NULL; segment = next) {
         next = segment != last ? segment->next : NULL;

@@ -7,6 +7,9 @@
  *  Protocol    A put writes the slot, then publishes it by the tail. A take reads the slot and then
  *              moves the head by CAS; if that fails, what it read is thrown away. A theft copies
  *              half of the items behind its own tail, moves the victim's head, then its own tail.
+ *              The tail alone publishes slots. A head that is newer than the tail that is read
+ *              after it looks as if there were nothing: whoever must not miss an item has passed a
+ *              fence, or a lock, behind which the tail is new.
  *  Linearised  A put at the store of the tail, a take or theft at the CAS of the head.
  *  Invariants  0 <= tail - head <= size, for whoever reads both in one moment. A slot is written
  *              again only when the head has gone past it, which the owner has seen by acquire; so
@@ -59,13 +62,13 @@ bool th_run_queue_push(th_run_queue *queue, th_item item)
 
 bool th_run_queue_take(th_run_queue *queue, th_item *ret_item)
 {
-    uint32_t head = th_load_acq(&queue->head); /* pairs: itself, so that the tail is not older */
+    uint32_t head = th_load_rlx(&queue->head); /* relaxed: the CAS proves it */
     for (;;) {
         /* pairs: th_run_queue_push */
         if (distance(head, th_load_acq(&queue->tail)) == 0)
             return false;
         *ret_item = read_slot(queue, head);
-        if (th_cas_acq_rel(&queue->head, &head, head + 1)) /* pairs: th_run_queue_push */
+        if (th_cas_rel(&queue->head, &head, head + 1)) /* pairs: th_run_queue_push */
             return true;
     }
 }
@@ -73,20 +76,20 @@ bool th_run_queue_take(th_run_queue *queue, th_item *ret_item)
 bool th_run_queue_steal(th_run_queue *from, th_run_queue *to, th_item *ret_item)
 {
     uint32_t tail = th_load_rlx(&to->tail);   /* relaxed: the caller's own */
-    uint32_t head = th_load_acq(&from->head); /* pairs: itself, so that the tail is not older */
+    uint32_t head = th_load_rlx(&from->head); /* relaxed: the CAS proves it */
     for (;;) {
         uint32_t count = distance(head, th_load_acq(&from->tail)); /* pairs: th_run_queue_push */
         if (count == 0)
             return false;
         if (count > TH_RUN_QUEUE_SLOTS) {    /* the head is older than the tail */
-            head = th_load_acq(&from->head); /* pairs: itself */
+            head = th_load_rlx(&from->head); /* relaxed: likewise */
             continue;
         }
         uint32_t taken = count - count / 2;
         *ret_item = read_slot(from, head);
         for (uint32_t i = 1; i < taken; i++)
             write_slot(to, tail + i - 1, read_slot(from, head + i));
-        if (th_cas_acq_rel(&from->head, &head, head + taken)) { /* pairs: th_run_queue_push */
+        if (th_cas_rel(&from->head, &head, head + taken)) { /* pairs: th_run_queue_push */
             /* pairs: th_run_queue_take, th_run_queue_steal */
             th_store_rel(&to->tail, tail + taken - 1);
             return true;
@@ -96,6 +99,8 @@ bool th_run_queue_steal(th_run_queue *from, th_run_queue *to, th_item *ret_item)
 
 size_t th_run_queue_count(const th_run_queue *queue)
 {
-    uint32_t head = th_load_acq(&queue->head);        /* pairs: th_run_queue_take */
-    return distance(head, th_load_acq(&queue->tail)); /* pairs: th_run_queue_push */
+    /* pairs: th_run_queue_take, th_run_queue_steal: an item that is gone is seen to be so only by
+     * who sees all that its taker did before */
+    uint32_t head = th_load_acq(&queue->head);
+    return distance(head, th_load_rlx(&queue->tail)); /* relaxed: see Protocol */
 }

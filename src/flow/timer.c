@@ -113,34 +113,25 @@ thrum_timer *thrum_timer_new_with(double interval, thrum_target target, void *ar
 
 /* ---- the end of a timer ---- */
 
-/** Make it OVER with somebody queued, or who was: true if the caller is to free it. */
-static bool end_joined(thrum_timer *timer, th_wake_list *wake)
-{
-    uintptr_t key = (uintptr_t)&timer->state;
-    th_bucket *bucket = th_bucket_lock(key);
-    for (th_waiter *joiner; (joiner = th_bucket_first(bucket, key)) != NULL;)
-        th_wake_list_take(wake, bucket, joiner, 0);
-    /* pairs: thrum_timer_join_until, thrum_timer_free */
-    uint32_t state = th_swap_acq_rel(&timer->state, OVER);
-    th_wake_list_grant(wake);
-    th_bucket_unlock(bucket);
-    return (state & DETACHED) != 0;
-}
-
 /** Make it OVER, after which it may be gone. */
 static void end(thrum_timer *timer, th_wake_list *wake)
 {
-    bool is_detached = false;
+    uintptr_t key = (uintptr_t)&timer->state;
+    th_bucket *bucket = NULL;
     uint32_t state = th_load_rlx(&timer->state); /* relaxed: the CAS looks again */
     do {
-        if ((state & JOINED) != 0) {
-            is_detached = end_joined(timer, wake);
-            break;
-        }
-        is_detached = (state & DETACHED) != 0;
+        if ((state & JOINED) == 0 || bucket != NULL)
+            continue;
+        bucket = th_bucket_lock(key);
+        for (th_waiter *joiner; (joiner = th_bucket_first(bucket, key)) != NULL;)
+            th_wake_list_take(wake, bucket, joiner, 0);
         /* pairs: thrum_timer_join_until, thrum_timer_free */
     } while (!th_cas_acq_rel(&timer->state, &state, OVER));
-    if (is_detached)
+    if (bucket != NULL) {
+        th_wake_list_grant(wake);
+        th_bucket_unlock(bucket);
+    }
+    if ((state & DETACHED) != 0)
         th_free(timer);
 }
 
@@ -338,7 +329,7 @@ static bool is_hopeless(const thrum_timer *timer, uint32_t state, const th_conte
     if (is_own_call(timer, state, self))
         return true;
     return deadline == THRUM_FOREVER && timer->job.is_daemon &&
-           th_load_acq(&th_threads.phase) == TH_PHASE_ENDED; /* pairs: end_if_nobody_is_awaited */
+           th_load_rlx(&th_threads.phase) == TH_PHASE_ENDED; /* relaxed: it alone counts */
 }
 
 int thrum_timer_join_until(thrum_timer *timer, thrum_time deadline)

@@ -258,13 +258,9 @@ int th_timer_service_open(void)
 static void grow(void)
 {
     unsigned most = service.grow;
-    for (unsigned i = 0; i < most && th_timer_wheel_is_due(&service.wheel, thrum_now()); i++) {
-        service_thread *helper = pop_idle();
-        if (helper != NULL)
-            th_context_resume(helper->context);
-        else if (!add_thread())
-            return;
-    }
+    for (unsigned i = 0; i < most && th_timer_wheel_is_due(&service.wheel, thrum_now()); i++)
+        if (has_idle() || !add_thread())
+            return; /* the leader will take a job itself, and hand over; or nothing more can be had */
     service.grow = most * 2;
 }
 

@@ -33,7 +33,7 @@ typedef struct callback_watch {
 /** Under the lock that goes with the flag: say that somebody waits; false if the future is done. */
 static bool mark(thrum_future *future, uint32_t flag)
 {
-    uint32_t state = th_load_acq(&future->state); /* pairs: conclude, complete */
+    uint32_t state = th_load_rlx(&future->state); /* relaxed: loaded again if it is final */
     while (!th_task_is_final(state)) {
         if ((state & flag) != 0)
             return true;

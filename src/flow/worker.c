@@ -129,8 +129,8 @@ static bool take_outside(th_worker *worker, uint32_t most, th_item *ret_item)
 static th_worker *next_worker(const th_worker *worker)
 {
     th_worker *next = th_load_acq(&worker->next); /* pairs: enlist */
-    /* pairs: enlist */
-    return next != NULL ? next : th_load_acq(&worker->executor->all_workers);
+    /* relaxed: the first is always the same, and was enlisted before any of them ran */
+    return next != NULL ? next : th_load_rlx(&worker->executor->all_workers);
 }
 
 static bool steal(th_worker *worker, th_item *ret_item)
@@ -473,7 +473,7 @@ static void enlist(thrum_executor *executor, th_worker *worker)
     th_worker **link = &executor->all_workers;
     while (*link != NULL)
         link = &(*link)->next;
-    th_store_rel(link, worker); /* pairs: workers_of, next_worker */
+    th_store_rel(link, worker); /* pairs: next_worker */
     th_rawlock_release(&executor->lock);
 }
 

@@ -85,6 +85,30 @@ TEST(timer_service, a_slow_call_amid_quick_ones_delays_no_other)
     cancel_and_free(quick);
 }
 
+/** The same when another slow one ends meanwhile, after which calls are not taken for short. */
+TEST(timer_service, a_slow_call_delays_no_other_though_one_ends)
+{
+    int calls = 0;
+    thrum_timer *quick = HAVE(thrum_timer_new(0.0003, count, &calls, .repeat = true));
+    start(quick);
+    for (int i = 0; i < 10; i++) {
+        test_gate first = TEST_GATE_INIT, second = TEST_GATE_INIT;
+        thrum_timer *slow = HAVE(thrum_timer_new(0.001, wait_at, &first));
+        thrum_timer *slow_too = HAVE(thrum_timer_new(0.001, wait_at, &second));
+        start(slow);
+        test_gate_await(&first, 1);
+        await_count(&calls, count_of(&calls) + 50);
+        start(slow_too);
+        test_gate_await(&second, 1);
+        test_gate_open(&first);
+        await_count(&calls, count_of(&calls) + 50);
+        test_gate_open(&second);
+        join_and_free(slow);
+        join_and_free(slow_too);
+    }
+    cancel_and_free(quick);
+}
+
 static bool has_few_threads(void *unused)
 {
     (void)unused;

@@ -210,12 +210,20 @@ static void *tell_call(void *arg)
     return arg;
 }
 
+/** Once everybody has done what there is to do: a second passes for free then. */
+static void is_gone(void)
+{
+    model_assert(thrum_sleep(1) == 0);
+    model_assert(model_is_freed(timer));
+}
+
 static void start_and_free(void)
 {
     timer = thrum_timer_new(0, tell_call, NULL, .daemon = THRUM_DAEMON);
     start();
     thrum_timer_free(timer);
     model_assert(thrum_event_wait(&called) == 0);
+    is_gone();
 }
 
 TIMER_MODEL(freed_pending, .what = "the handle goes, the call comes", .threads = {start_and_free},
@@ -233,6 +241,7 @@ static void start_one_that_frees_itself(void)
     timer = thrum_timer_new(0, free_own, NULL, .daemon = THRUM_DAEMON);
     start();
     model_assert(thrum_event_wait(&called) == 0);
+    is_gone();
 }
 
 TIMER_MODEL(freed_by_call, .what = "its own call frees it",
