@@ -27,9 +27,9 @@
  *  Who frees   The last of the caller and the shares that are run. Of a share that is cancelled or
  *              broken the caller drops the reference.
  *  Rejected    Copying under the job's lock: while one share copies, the others wait.
- *              A future for each input: an allocation and several locked instructions each. The
- *              share's own future for the waiting alone would do, but a late slow call would hold up
- *              the report of a failure. */
+ *              A future for each input: an allocation and several locked instructions each.
+ *              The share's own future for the waiting alone: a late slow call would hold up the
+ *              report of a failure. */
 #include <string.h>
 
 #include "flow/pace.h"

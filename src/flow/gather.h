@@ -3,10 +3,10 @@
  *  Gather: before one takes what another thread has begun to hand over, let more come.
  *
  *  Who takes each item the moment it is there makes the cache lines of the counts, the cells and
- *  the locks travel to and fro for each of them, and both threads run at the pace of that. Who waits
- *  for a microsecond finds a hundred items and needs the lines once. It pays only if the other runs
- *  on another processor, and hands over item after item without waiting for an answer: so it is
- *  tried, and tried ever more rarely while it is in vain. */
+ *  the locks travel for each of them, and both threads run at the pace of that. Who waits for a
+ *  microsecond finds a hundred items and needs the lines once. It pays only if the other runs on
+ *  another processor, and hands over item after item without waiting for an answer: so it is tried,
+ *  and tried ever more rarely while it is in vain. */
 #ifndef TH_FLOW_GATHER_H
 #define TH_FLOW_GATHER_H
 

@@ -64,8 +64,8 @@ static void drop(thrum_queue *queue, size_t n)
     }
 }
 
-/** Under both locks, when both ends are shut: the items are no longer in the queue. Returns how many
- *  there were. */
+/** Under both locks, when both ends are shut: the items are no longer in the queue. Returns how
+ *  many there were. */
 static size_t take_out(thrum_queue *queue)
 {
     uint64_t count = th_queue_count_here(&queue->put);

@@ -260,7 +260,7 @@ static void grow(void)
     unsigned most = service.grow;
     for (unsigned i = 0; i < most && th_timer_wheel_is_due(&service.wheel, thrum_now()); i++)
         if (has_idle() || !add_thread())
-            return; /* the leader will take a job itself, and hand over; or nothing more can be had */
+            return; /* the leader takes a job itself, and hands over; or there are no more */
     service.grow = most * 2;
 }
 
