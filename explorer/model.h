@@ -99,8 +99,8 @@ int model_fork(void);
 bool model_is_asleep(unsigned thread);
 bool model_is_stopped(unsigned thread);
 
-/** Whether memory of thrum, which `handle` points to, has been freed: where may_leak is set, and what
- *  must go all the same. */
+/** Whether memory of thrum, which `handle` points to, has been freed: of what must go although
+ *  may_leak is set. */
 bool model_is_freed(void *handle);
 
 /** What thrum wrote to stderr in this execution (reports, misuse), as one string. */

@@ -30,11 +30,10 @@
 #include "flow/queue_wait.h"
 
 #include "flow/gather.h"
+#include "park/give_way.h"
 #include "park/park.h"
 
 #define LOOK_US_MAX 5
-#define YIELDS th_limit(3, 0)
-#define YIELD_US_MAX INT64_C(200)
 
 /** What a waker tells a sleeper. */
 enum { GO_ALONE, OWES_WAKE };
@@ -116,21 +115,9 @@ static bool spin(const th_queue_wait *wait)
     return false;
 }
 
-/** Give way to those of the other end, who may need this processor; true if there is something to
- *  do afterwards. */
-static bool give_way(const th_queue_wait *wait)
+static bool has_work(const void *arg)
 {
-    th_backoff *yields = &wait->own->patience.yields;
-    if (!th_backoff_tries(yields))
-        return false;
-    thrum_time began = thrum_now();
-    bool paid = false;
-    for (int i = 0; i < YIELDS && !paid; i++) {
-        th_yield();
-        paid = !is_blocked(wait->queue, wait->own);
-    }
-    th_backoff_tell(yields, paid && thrum_now() - began < YIELD_US_MAX * 1000);
-    return paid;
+    return work_for_waiter(arg) != 0;
 }
 
 /* ---- sleeping ---- */
@@ -179,7 +166,8 @@ int th_queue_wait_for(th_queue_wait *wait)
 {
     if (wait->deadline != THRUM_FOREVER && thrum_now() >= wait->deadline)
         return wait->late;
-    if (!wait->was_woken && (spin(wait) || give_way(wait)))
+    th_backoff *yields = &wait->own->patience.yields;
+    if (!wait->was_woken && (spin(wait) || th_give_way(yields, has_work, wait)))
         return 0;
     if (wait->self == NULL)
         wait->self = th_self();

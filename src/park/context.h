@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/backoff.h"
 #include "thrum/time.h"
 
 /** How a context suspends itself and is resumed: a futex by default; a virtual thread or an
@@ -50,6 +51,7 @@ typedef struct th_context {
     uint32_t spin_pauses;
     uint32_t spin_skips;
     uint32_t spin_retry;
+    th_backoff yields; /**< tries to give way before it sleeps; the context's own */
     /** Inside thrum_shutdown, so not to be stopped, whatever its thread is; under the registry's
      *  lock. */
     bool is_spared;

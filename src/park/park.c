@@ -10,15 +10,16 @@
  *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up
  *              costs. Each context learns: a spin that was in vain halves its budget, one that
  *              paid enlarges it, and a context whose budget has gone tries again for long, but
- *              ever more rarely. With both sides on one processor that soon ends spinning.
+ *              ever more rarely. With both sides on one processor that soon ends spinning; but then
+ *              it pays to give way (give_way.h), which each context learns likewise.
  *  Invariants  A granted waiter resumes those it was given before it returns, whatever woke it. A
  *              permit left over from an earlier wait only makes suspend return early.
  *  Stopping    th_park does not stop an abandoned thread: it may have been granted something that
  *              others wait for. Its callers do, once they have passed that on.
- *  Rejected    sched_yield while spinning: it costs a system call and gives way to nobody in
- *              particular. */
+ *  Rejected    sched_yield while spinning: where spinning pays it is a system call for nothing. */
 #include "park/park.h"
 
+#include "park/give_way.h"
 #include "platform/atomic.h"
 #include "platform/cpu.h"
 #include "platform/probe.h"
@@ -57,6 +58,11 @@ static bool is_granted(const th_waiter *waiter)
 {
     /* pairs: th_wake_list_grant */
     return th_load_acq(&waiter->state) == TH_GRANTED;
+}
+
+static bool has_been_granted(const void *waiter)
+{
+    return is_granted(waiter);
 }
 
 /** How many pauses to spin this time. Without luck so far: none, but for a long try now and
@@ -107,7 +113,7 @@ static bool spin(const th_waiter *waiter)
 bool th_park(th_waiter *waiter, thrum_time deadline)
 {
     th_context *self = waiter->context;
-    bool granted = spin(waiter);
+    bool granted = spin(waiter) || th_give_way(&self->yields, has_been_granted, waiter);
     while (!granted) {
         if (deadline != THRUM_FOREVER && thrum_now() >= deadline) {
             if (withdraw(waiter))
