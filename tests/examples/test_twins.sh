@@ -35,20 +35,22 @@ normal() {
 
 compile() {
     libraries=
-    if grep -q '<curl/curl.h>' "$1.c"; then
-        libraries=$(pkg-config --libs libcurl 2> /dev/null) || return 1
-    fi
+    for wanted in curl/curl.h:libcurl openssl/evp.h:libcrypto; do
+        if grep -q "<${wanted%:*}>" "$1.c"; then
+            libraries=$(pkg-config --libs "${wanted#*:}" 2> /dev/null) || return 1
+        fi
+    done
     # shellcheck disable=SC2086 # a list of words
     "$compiler" -std=c11 -Wall -Wextra -Werror -I "$root/include" "$1.c" -o "$1" -L "$build" \
         -Wl,-rpath,"$build" -lthrum -pthread $libraries || fail "pair $1 does not compile"
 }
 
 pairs=$(cat count)
-[ "$pairs" -ge 5 ] || fail "docs/twins.md has $pairs pairs"
+[ "$pairs" -ge 7 ] || fail "docs/twins.md has $pairs pairs"
 pair=1
 while [ $pair -le "$pairs" ]; do
     if ! compile $pair; then
-        echo "pair $pair: not compiled, there is no libcurl"
+        echo "pair $pair: not compiled, a library is missing"
     elif "./$pair" > out 2>&1 < /dev/null; then
         normal < out > ours
         [ -s ours ] || fail "pair $pair prints nothing"
