@@ -137,6 +137,30 @@ TEST(timer_service, any_number_of_slow_calls_begin)
     test_wait_until(has_few_threads, NULL);
 }
 
+/** A thread keeps the memory of all its names, so it ends after many; an idle one takes its place. */
+TEST(timer_service, who_has_had_many_names_is_replaced_by_an_idle_one)
+{
+    test_gate gate = TEST_GATE_INIT;
+    thrum_timer *blocked[3];
+    for (int i = 0; i < 3; i++) {
+        blocked[i] = HAVE(thrum_timer_new(0, wait_at, &gate));
+        start(blocked[i]);
+    }
+    test_gate_await(&gate, 3);
+    test_gate_open(&gate);
+    for (int i = 0; i < 3; i++)
+        join_and_free(blocked[i]);
+    int calls = 0;
+    for (int i = 0; i < 300; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "number %d", i);
+        thrum_timer *timer = HAVE(thrum_timer_new(0, count, &calls, .name = name));
+        start(timer);
+        join_and_free(timer);
+    }
+    CHECK_EQ(calls, 300);
+}
+
 /* ---- bursts ---- */
 
 #define BURST 10000
