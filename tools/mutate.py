@@ -63,11 +63,20 @@ def run(command, limit, stop=None, **options):
     return status, "".join(lines), time.monotonic() - began
 
 
+def session_of(stat):
+    """The session of a process, of which this is /proc/PID/stat; its name may be anything."""
+    return int(stat.rpartition(")")[2].split()[3])
+
+
 def kill(process):
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    """Kill the command and what it has started: a test's children have process groups of their
+    own, and keep the output open."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if session_of(stat.read_text(errors="replace")) == process.pid:
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
 
 
 # ---- one tree and one build ----
