@@ -137,7 +137,7 @@ TEST(timer_service, any_number_of_slow_calls_begin)
     test_wait_until(has_few_threads, NULL);
 }
 
-/** A thread keeps the memory of all its names, so it ends after many; an idle one takes its place. */
+/** A thread keeps the memory of all its names, so it ends after many; an idle one replaces it. */
 TEST(timer_service, who_has_had_many_names_is_replaced_by_an_idle_one)
 {
     test_gate gate = TEST_GATE_INIT;
