@@ -36,6 +36,7 @@
 #include "flow/worker.h"
 #include "platform/atomic.h"
 #include "platform/memory.h"
+#include "platform/thread.h"
 #include "thread/failure.h"
 
 /** How long the caller looks on before it submits further shares. */
@@ -44,6 +45,7 @@
 
 /** What a share is at work on. */
 typedef struct stretch {
+    struct job *job;
     struct stretch *next; /**< of those at work; under the job's lock */
     size_t begin, count;
     size_t reserved, reserved_end; /**< what comes after them; under the job's lock */
@@ -63,9 +65,11 @@ typedef struct job {
     size_t end;
     stretch *at_work;
     thrum_future *failed; /**< with the failure at `end` */
+    bool is_lost;         /**< a call has ended its thread: this will never be settled */
     bool has_failed;
 
     /* constant */
+    thrum_executor *executor;
     void *const *inputs;
     void **results;
     thrum_target target;
@@ -75,7 +79,7 @@ typedef struct job {
 /** Under the lock. */
 static bool is_settled(const job *all)
 {
-    if (all->next < all->end)
+    if (all->next < all->end || all->is_lost)
         return false;
     for (const stretch *one = all->at_work; one != NULL; one = one->next)
         if (one->begin < all->end)
@@ -112,14 +116,20 @@ static void put_results(job *all, stretch *mine)
     th_rawlock_release(&mine->lock);
 }
 
-/** Under the lock: the stretch is no longer at work; its failure is put down, in `*failed`, where
- *  what is not wanted comes back. */
-static void put_down(job *all, stretch *mine, thrum_future **failed)
+/** Under the lock: the stretch is no longer at work. */
+static void unlist(job *all, const stretch *mine)
 {
     stretch **link = &all->at_work;
     while (*link != mine)
         link = &(*link)->next;
     *link = mine->next;
+}
+
+/** Under the lock: likewise, and its failure is put down, in `*failed`, where what is not wanted
+ *  comes back. */
+static void put_down(job *all, const stretch *mine, thrum_future **failed)
+{
+    unlist(all, mine);
     size_t place = mine->begin + mine->done;
     if (!mine->failure.has_failed || place >= all->end)
         return;
@@ -175,9 +185,11 @@ static bool pick_up(job *all, stretch *mine, size_t most)
 {
     if (reserved_for(all, mine) == 0 && !reserve_next(all, mine, most) && !reserve_half(all, mine))
         return false;
-    size_t reserved = reserved_for(all, mine);
+    size_t count = reserved_for(all, mine);
+    if (all->next >= all->end) /* others may soon have nothing: leave them some */
+        count = (count + 1) / 2;
     mine->begin = mine->reserved;
-    mine->count = reserved < most ? reserved : most;
+    mine->count = count < most ? count : most;
     mine->reserved += mine->count;
     mine->done = 0;
     mine->next = all->at_work;
@@ -230,29 +242,49 @@ static void call_all(job *all, stretch *mine)
     th_failure_exchange(before);
 }
 
+/** A call leaves by pthread_exit or cancellation, and takes the stretch with it. */
+static void share_is_lost(void *arg)
+{
+    const stretch *mine = arg;
+    job *all = mine->job;
+    if (th_pool_is_left_behind(all->executor))
+        return;
+    th_rawlock_acquire(&all->lock);
+    unlist(all, mine);
+    all->is_lost = true;
+    th_rawlock_release(&all->lock);
+    drop(all);
+}
+
 static void *share(void *arg)
 {
     job *all = arg;
-    stretch mine = {.next = NULL};
+    stretch mine = {.job = all};
     th_pace pace = {.count = 0};
-    while (exchange(all, &mine, &pace)) {
+    bool is_left_behind = false; /* in a child that was forked in a call */
+    th_cleanup_push(share_is_lost, &mine);
+    while (!is_left_behind && exchange(all, &mine, &pace)) {
         bring_in(all, &mine);
         call_all(all, &mine);
+        is_left_behind = th_pool_is_left_behind(all->executor);
     }
-    drop(all);
+    th_cleanup_pop(0);
+    if (!is_left_behind)
+        drop(all);
     return NULL;
 }
 
 /* ---- the caller ---- */
 
-static job *make_job(thrum_target target, void *const *inputs, size_t n, void **results,
-                     size_t shares)
+static job *make_job(thrum_executor *executor, thrum_target target, void *const *inputs, size_t n,
+                     void **results, size_t shares)
 {
     job *all = th_alloc(sizeof *all);
     if (all == NULL)
         return NULL;
     *all = (job){.references = 1,
                  .end = n,
+                 .executor = executor,
                  .inputs = inputs,
                  .results = results,
                  .target = target,
@@ -282,7 +314,8 @@ static bool is_soon_done(thrum_executor *executor, const thrum_future *first)
     if (!th_has_many_cpus() || th_worker_self(executor) != NULL || !th_backoff_tries(watches))
         return false;
     bool paid = false;
-    for (uint32_t i = 0; !paid && i < th_spin_limit(th_pauses_per_us() * WATCH_US); i++) {
+    uint32_t pauses = th_pauses_per_us() * WATCH_US;
+    for (uint32_t i = 0; !paid && i < th_spin_limit(pauses); i++) {
         th_pause();
         paid = thrum_future_is_done(first);
     }
@@ -409,7 +442,7 @@ int thrum_executor_map_until(thrum_executor *executor, thrum_target target, void
     if (n == 0)
         return th_pool_refusal(executor);
     size_t shares = n < executor->max_workers ? n : executor->max_workers;
-    job *all = make_job(target, inputs, n, results, shares);
+    job *all = make_job(executor, target, inputs, n, results, shares);
     if (all == NULL)
         return THRUM_ENOMEM;
     int status = map_with(executor, all, deadline, ret_failed);

@@ -303,6 +303,7 @@ bool thrum_future_cancel(thrum_future *future)
     if (cancelled)
         th_future_announce(future, state);
     th_future_drop(future);
+    /* who cancelled it before has done so under this lock: what was fast has been seen above */
     return cancelled || phase_of(state) == TH_TASK_CANCELLED;
 }
 

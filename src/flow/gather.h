@@ -13,7 +13,7 @@
 #include "platform/backoff.h"
 #include "platform/cpu.h"
 
-#define TH_GATHER_MOMENTS 2 /* of a microsecond */
+#define TH_GATHER_MOMENTS 2 /* of a microsecond each */
 #define TH_GATHER_LEAST 8   /* so much must come in one, or the other is slow */
 
 /** Wait for a moment, and for one more if `amount(from)` has grown enough in it. */

@@ -71,8 +71,7 @@ static size_t take_out(thrum_queue *queue)
     uint64_t count = th_queue_count_here(&queue->put);
     size_t n = (size_t)(count - th_queue_count_here(&queue->get));
     queue->get.seen = count;
-    /* relaxed: both ends are shut, so nobody puts anything where these items still are */
-    th_store_rlx(&queue->get.count, count);
+    th_store_rel(&queue->get.count, count); /* pairs: th_queue_count: the puts are not older */
     return n;
 }
 

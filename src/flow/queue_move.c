@@ -20,7 +20,7 @@
 
 static inline void advance(th_queue_end *end, uint64_t count, size_t n)
 {
-    th_store_rel(&end->count, count + n); /* pairs: room_for, items_for, is_blocked: the cells */
+    th_store_rel(&end->count, count + n); /* pairs: th_queue_count, room_for, items_for */
 }
 
 /** Release an end that has moved, and wake who sleeps there. */

@@ -75,7 +75,9 @@ bool th_run_queue_take(th_run_queue *queue, th_item *ret_item)
 
 bool th_run_queue_steal(th_run_queue *from, th_run_queue *to, th_item *ret_item)
 {
-    uint32_t tail = th_load_rlx(&to->tail);   /* relaxed: the caller's own */
+    uint32_t tail = th_load_rlx(&to->tail); /* relaxed: the caller's own */
+    /* pairs: th_run_queue_take, th_run_queue_steal: who reads a slot has done so */
+    (void)th_load_acq(&to->head);
     uint32_t head = th_load_rlx(&from->head); /* relaxed: the CAS proves it */
     for (;;) {
         uint32_t count = distance(head, th_load_acq(&from->tail)); /* pairs: th_run_queue_push */

@@ -41,7 +41,7 @@ static bool mark(thrum_future *future, uint32_t flag)
         if (th_cas_rlx(&future->state, &state, state | flag))
             return true;
     }
-    (void)th_load_acq(&future->state); /* pairs: conclude, complete */
+    (void)th_load_acq(&future->state); /* pairs: conclude, complete, leave_pending, cancel */
     return false;
 }
 

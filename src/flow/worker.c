@@ -42,6 +42,7 @@
 /** How long to hunt, and how many may at once. */
 #define HUNT_US 10
 #define LOOKS_PER_US 8
+#define HUNT_LOOKS (HUNT_US * LOOKS_PER_US)
 #define HUNTERS_MOST 2
 #define NUMBER_BYTES 12
 
@@ -201,16 +202,18 @@ static bool find(th_worker *worker, th_item *ret_item)
 
 /* ---- sleeping ---- */
 
-/** Look out for tasks for about as long as it costs to be woken. */
+/** Look out for tasks for about as long as it costs to be woken; at the other workers' queues,
+ *  which are many lines, less often. */
 static void hunt(th_worker *worker)
 {
     const thrum_executor *executor = worker->executor;
+    uint32_t pauses = th_pauses_per_us() / LOOKS_PER_US + 1;
     bool paid = false;
-    for (uint32_t look = 0; !paid && look < th_spin_limit(HUNT_US * LOOKS_PER_US); look++) {
-        for (uint32_t i = 0; i < th_spin_limit(th_pauses_per_us() / LOOKS_PER_US + 1); i++)
+    for (uint32_t look = 1; !paid && look <= th_spin_limit(HUNT_LOOKS); look++) {
+        for (uint32_t i = 0; i < th_spin_limit(pauses); i++)
             th_pause();
-        /* relaxed: a hint */
-        paid = th_load_rlx(&executor->inbox.length) > 0 || is_work_queued(worker);
+        paid = outside(executor) > 0 ||
+               (look % th_spin_limit(LOOKS_PER_US) == 0 && is_work_queued(worker));
     }
     th_backoff_tell(&worker->hunts, paid);
 }

@@ -21,7 +21,7 @@
 static inline bool th_give_way(th_backoff *yields, bool (*is_over)(const void *arg),
                                const void *arg)
 {
-    if (!th_backoff_tries(yields))
+    if (TH_GIVE_WAY_TIMES == 0 || !th_backoff_tries(yields))
         return false;
     thrum_time began = thrum_now();
     bool paid = false;

@@ -2,7 +2,10 @@
 /** @file
  *  Executor map: results in order, each input once, failures, deadlines, inside of tasks. What
  *  CPython's executor.py says of map, as far as all results are wanted at once. */
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "executor_support.h"
 #include "flow/pool.h"
@@ -389,4 +392,63 @@ TEST(executor_map, without_memory)
             CHECK_EQ((intptr_t)results[FEW - 1], (FEW - 1) * (FEW - 1));
     }
     thrum_executor_free(pool);
+}
+
+/* ---- calls that end their thread, or fork ---- */
+
+static void *leave_at_three(void *number)
+{
+    if ((intptr_t)number == 3)
+        pthread_exit(NULL);
+    return number;
+}
+
+static void lose_a_thread(void *unused)
+{
+    (void)unused;
+    number_inputs();
+    thrum_executor *pool = HAVE(thrum_executor_new(.max_workers = 2));
+    thrum_time deadline = thrum_after(0.05);
+    CHECK_STATUS(
+        thrum_executor_map_until(pool, leave_at_three, inputs, FEW, results, deadline, NULL),
+        THRUM_ETIMEDOUT);
+    CHECK_STATUS(thrum_executor_map(pool, square, inputs, FEW, results), 0);
+    test_say("went on");
+    _exit(0); /* the executor waits for its worker */
+}
+
+TEST(executor_map, a_call_that_ends_its_thread_is_never_over)
+{
+    CHECK_PROGRAM(lose_a_thread, NULL, 0, "went on\n");
+}
+
+static bool is_child;
+
+/** Slow, so that calls are given out one by one. */
+static void *fork_at_three(void *number)
+{
+    if (is_child)
+        test_say("a call in the child");
+    thrum_sleep(0.001);
+    if ((intptr_t)number != 3)
+        return number;
+    pid_t child = fork();
+    is_child = child == 0;
+    if (!is_child)
+        CHECK_EQ(waitpid(child, NULL, 0), child);
+    return number;
+}
+
+static void fork_in_a_call(void *unused)
+{
+    (void)unused;
+    number_inputs();
+    THRUM_EXECUTOR(pool, .max_workers = 1);
+    CHECK_STATUS(thrum_executor_map(pool, fork_at_three, inputs, FEW, results), 0);
+    test_say("done");
+}
+
+TEST(executor_map, a_child_makes_no_further_calls)
+{
+    CHECK_PROGRAM(fork_in_a_call, NULL, 0, "done\n");
 }

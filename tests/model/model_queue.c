@@ -335,6 +335,26 @@ static void ask(void)
         model_assert(is_empty && !is_full && size == 0);
 }
 
+/** Of one item, put and dropped. */
+static void ask_size(void)
+{
+    model_assert(thrum_queue_qsize(queue) <= 1);
+}
+
+static void put_unless_shut(void)
+{
+    int status = thrum_queue_put(queue, &queue);
+    model_assert(status == 0 || status == THRUM_ESHUTDOWN);
+}
+
+static void drop_all(void)
+{
+    thrum_queue_shutdown(queue, true);
+}
+
+MODEL(queue, asked_of_dropped, .what = "its size as all is dropped, on weak memory",
+      .setup = make_unbounded, .threads = {put_unless_shut, drop_all, ask_size},
+      .finish = free_queue, .stale_reads = 1, .preemptions = 2)
 MODEL(queue, asked, .what = "what a queue says of its size, on weak memory", .setup = make_of_one,
       .threads = {begin_and_put_two, get_two_and_end, ask}, .finish = free_queue, .stale_reads = 1,
       .preemptions = 1)
