@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,8 +22,43 @@ static _Noreturn void run_in_child(void (*fn)(void *), void *arg)
     exit(0);
 }
 
+/** Whether all other threads of the process are asleep. */
+static bool others_sleep(void)
+{
+    bool asleep = true;
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL)
+        FAIL("/proc/self/task: %s", strerror(errno));
+    for (struct dirent *task; asleep && (task = readdir(tasks)) != NULL;) {
+        char path[sizeof task->d_name + 32], stat[256] = "";
+        if (task->d_name[0] == '.' || atoi(task->d_name) == gettid())
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%s/stat", task->d_name);
+        FILE *file = fopen(path, "r");
+        if (file == NULL)
+            continue; /* it has ended */
+        if (fgets(stat, sizeof stat, file) == NULL)
+            stat[0] = '\0';
+        fclose(file);
+        const char *name_end = strrchr(stat, ')');
+        asleep = name_end == NULL || name_end[2] == 'S';
+    }
+    closedir(tasks);
+    return asleep;
+}
+
+/** AddressSanitizer does not hold its allocator's locks across a fork: a child whose parent had a
+ *  thread in there hangs. One that sleeps is not in there. */
+static void keep_out_of_allocator(void)
+{
+    int64_t end = test_now_ns() + INT64_C(1000000000);
+    while (TEST_UNDER_ASAN && !others_sleep() && test_now_ns() < end)
+        usleep(1000);
+}
+
 static pid_t start_child(void (*fn)(void *), void *arg, int fd, const int ends[2])
 {
+    keep_out_of_allocator();
     fflush(NULL); /* Otherwise the child's exit would write the parent's buffers again. */
     pid_t pid = fork();
     if (pid < 0)

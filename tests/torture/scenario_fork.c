@@ -200,5 +200,4 @@ const scenario scenario_fork_malloc = {
     .check = fork_check,
     .least = 2,
     .forks = true,
-    .allocates = true,
 };

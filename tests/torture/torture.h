@@ -96,9 +96,8 @@ typedef struct scenario {
     bool (*step)(worker *me);
     void (*check)(void);
     unsigned least, most; /**< workers; 0 for no limit above */
-    bool forks;           /**< left out under ThreadSanitizer, and not `in_mixed` */
+    bool forks;           /**< left out under Thread- and AddressSanitizer, not `in_mixed` */
     bool outlives;        /**< some of its threads live on: left out under ThreadSanitizer */
-    bool allocates;       /**< with `forks`: left out under AddressSanitizer, too */
     bool hidden;          /**< a specimen of what must be found: not part of "all" */
     bool mixed;           /**< all others with `in_mixed` at once */
     bool in_mixed;
