@@ -140,13 +140,10 @@ static void *do_nothing(void *arg)
  * before anything is counted. */
 static void settle_sanitizer(void)
 {
-#if defined(RUNNER_SANITIZED)
     pthread_t handle;
-    if (runner_thread_create(&handle, do_nothing, NULL) == 0)
+    if ((TEST_UNDER_ASAN || TEST_UNDER_TSAN) &&
+        runner_thread_create(&handle, do_nothing, NULL) == 0)
         pthread_join(handle, NULL);
-#else
-    (void)do_nothing;
-#endif
 }
 
 static void take_baseline(baseline *base)
