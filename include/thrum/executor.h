@@ -20,7 +20,7 @@
  *  waits without end for their tasks are answered THRUM_EDEADLK.
  *
  *  A task returns. One that ends its thread instead (pthread_exit) leaves its future undone, and
- *  who waits for the executor waiting.
+ *  who waits for the executor waiting; a map waits until its deadline then.
  */
 #ifndef THRUM_EXECUTOR_H
 #define THRUM_EXECUTOR_H

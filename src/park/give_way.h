@@ -3,9 +3,9 @@
  *  Give way: before one sleeps, let others of this processor run for a moment.
  *
  *  Where the one that is waited for shares the processor it then does its part at once, and nobody
- *  has to sleep, nor be woken by a system call: a third less for each round of a ping-pong. Where
- *  it runs elsewhere, or does not run, this is some system calls in vain: so it is tried, and tried
- *  ever more rarely while it does not pay. */
+ *  has to sleep, nor be woken by a system call (docs/performance.md: barriers and ping-pongs).
+ *  Where it runs elsewhere, or does not run, this is some system calls in vain: so it is tried, and
+ *  tried ever more rarely while it does not pay. */
 #ifndef TH_PARK_GIVE_WAY_H
 #define TH_PARK_GIVE_WAY_H
 
