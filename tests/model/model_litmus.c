@@ -2,6 +2,8 @@
 /** @file
  *  Litmus: what the explorer must see, and must not see. Each pair is one program with orders
  *  that are strong enough and with orders a step weaker; and a specimen of each verdict. */
+#include <string.h>
+
 #include "model.h"
 #include "platform/cpu.h"
 #include "platform/futex.h"
@@ -323,6 +325,50 @@ MODEL(specimen, use_after_free, .what = "memory freed while another may use it",
       .expects = THRUM_CHECK_USE_AFTER_FREE)
 MODEL(specimen, leak, .what = "memory that nobody frees", .setup = share_memory,
       .threads = {use_memory, use_memory}, .expects = THRUM_CHECK_LEAK)
+
+static uint32_t *published;
+
+static void publish_without_order(void)
+{
+    uint32_t *memory = th_alloc(sizeof *memory);
+    if (memory != NULL)
+        store(published, memory, RELAXED);
+}
+
+static void use_published(void)
+{
+    uint32_t *memory = load(published, RELAXED);
+    if (memory != NULL)
+        (void)load(*memory, RELAXED);
+}
+
+MODEL(specimen, zeroes_unpublished, .what = "the zeroes of new memory, whose address is published",
+      .threads = {publish_without_order, use_published}, .expects = THRUM_CHECK_RACE,
+      .may_leak = true)
+
+static char source[64], target[64];
+/** Volatile, so that the copy is a call of libc's. */
+static volatile size_t copied = sizeof source;
+
+static void write_source(void)
+{
+    source[sizeof source - 1] = 1;
+}
+
+static void copy_source(void)
+{
+    memcpy(target, source, copied);
+}
+
+static void write_target(void)
+{
+    target[0] = 1;
+}
+
+MODEL(specimen, race_with_copy, .what = "what is copied is written", .expects = THRUM_CHECK_RACE,
+      .threads = {write_source, copy_source})
+MODEL(specimen, race_in_copy, .what = "what is copied to is written", .expects = THRUM_CHECK_RACE,
+      .threads = {write_target, copy_source})
 
 static uint32_t *on_a_stack;
 
