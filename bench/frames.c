@@ -295,14 +295,19 @@ double bench_submit_wait(uintptr_t (*one)(uintptr_t i))
     return (bench_now() - started) / BENCH_SUBMITS * 1e6;
 }
 
+static uint64_t scrambled(uint64_t item)
+{
+    return item * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+}
+
 uintptr_t bench_map_item(uintptr_t item)
 {
-    return (uintptr_t)((uint64_t)item * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+    return (uintptr_t)scrambled(item);
 }
 
 void *bench_map_target(void *item)
 {
-    return (void *)(uintptr_t)((uint64_t)(uintptr_t)item * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+    return (void *)(uintptr_t)scrambled((uintptr_t)item);
 }
 
 double bench_map(bench_mapper map, long n, long maps)
