@@ -347,8 +347,9 @@ MODEL(specimen, zeroes_unpublished, .what = "the zeroes of new memory, whose add
       .may_leak = true)
 
 static char source[64], target[64];
-/** Volatile, so that the copy is a call of libc's. */
+/** Volatile, so that the copy is a call of libc's and nobody may leave out what no one reads. */
 static volatile size_t copied = sizeof source;
+static char *volatile copied_from = source, *volatile copied_to = target;
 
 static void write_source(void)
 {
@@ -357,7 +358,7 @@ static void write_source(void)
 
 static void copy_source(void)
 {
-    memcpy(target, source, copied);
+    memcpy(copied_to, copied_from, copied);
 }
 
 static void write_target(void)
