@@ -461,6 +461,29 @@ void engine_execute(void *(*body)(void *), void *arg, const engine_options *opti
     engine.running = false;
 }
 
+/** What all threads knew before, each of them knows after. */
+void engine_restart_others(const void *pc)
+{
+    engine_point(true);
+    vclock known = engine_self()->now;
+    uint64_t moment = 0;
+    for (int i = 0; i < engine.threads_made; i++) {
+        vclock_join(&known, &engine.threads[i].now);
+        moment = moment * 31 + engine.threads[i].events;
+    }
+    for (int i = 0; i < engine.threads_made; i++) {
+        engine_thread *one = &engine.threads[i];
+        vclock_join(&one->now, &known);
+        vclock_join(&one->now, &one->fence_acquire);
+        one->fence_release = one->now;
+        one->has_fence_release = true;
+        one->now.at[i]++;
+        one->is_restarted = true;
+    }
+    engine_event((uintptr_t)&engine_restart_others, moment);
+    report_step(pc, "restarts the sequences of the others");
+}
+
 void engine_event(uintptr_t object, uint64_t version)
 {
     engine_thread *self = engine_self();

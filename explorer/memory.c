@@ -553,6 +553,28 @@ uint64_t memory_exchange_if(void *address, unsigned bytes, uint64_t expected, ui
     return read.value;
 }
 
+bool memory_store_restartable(void *address, unsigned bytes,
+                              bool (*change)(uint64_t *value, uint64_t operand), uint64_t operand,
+                              const void *pc)
+{
+    engine_self()->is_restarted = false;
+    uint64_t value = memory_load(address, bytes, ORDER_RELAXED, pc);
+    if (!change(&value, operand))
+        return false;
+    location *one = begin_operation(address, bytes, true, pc);
+    if (engine_self()->is_restarted) {
+        report_step(pc, "is restarted");
+        return false;
+    }
+    note_atomic(address, bytes, true, pc);
+    uint64_t before = latest_of(one)->value;
+    poke(address, bytes, value);
+    append(one, value, ORDER_RELEASE, NULL);
+    engine_event((uintptr_t)address, one->version);
+    trace(address, pc, "restartable store", ORDER_RELEASE, before, &value);
+    return true;
+}
+
 void memory_fence(int order)
 {
     engine_thread *self = engine_self();

@@ -25,6 +25,13 @@ uint64_t memory_exchange_if(void *address, unsigned bytes, uint64_t expected, ui
                             int order, int failure_order, const void *pc);
 void memory_fence(int order);
 
+/** A restartable sequence: load a value and store what `change` makes of it and of the operand, a
+ *  release, with others in between. False: not stored, since `change` has said no, or since another
+ *  thread has come to engine_restart_others in between. */
+bool memory_store_restartable(void *address, unsigned bytes,
+                              bool (*change)(uint64_t *value, uint64_t operand), uint64_t operand,
+                              const void *pc);
+
 /** The latest value, without an event. */
 uint64_t memory_peek(const void *address, unsigned bytes);
 

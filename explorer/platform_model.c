@@ -20,9 +20,11 @@
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/panic.h"
+#include "platform/restart.h"
 #include "platform/thread.h"
 #include "report.h"
 #include "strategy.h"
+#include "thrum/restartable.h"
 #include "thrum/status.h"
 #include "thrum/time.h"
 #include "world.h"
@@ -126,6 +128,47 @@ void th_futex_wake(const uint32_t *word)
         return;
     library_point();
     engine_wake(word, HERE);
+}
+
+/* ---- restartable sequences ---- */
+
+static bool has_no_sequences;
+
+void model_without_sequences(void)
+{
+    has_no_sequences = true;
+}
+
+uint64_t *th_restart_sequence(void)
+{
+    static uint64_t sequence;
+    return has_no_sequences ? NULL : &sequence;
+}
+
+void th_restart_others(void)
+{
+    if (engine.running)
+        engine_restart_others(HERE);
+}
+
+/** What thrum_private_free_word does natively. */
+static bool take_out_owner(uint64_t *value, uint64_t owner)
+{
+    bool is_simple = (*value & ~(uint64_t)THRUM_PRIVATE_QUEUED) == owner;
+    *value &= THRUM_PRIVATE_QUEUED;
+    return is_simple;
+}
+
+bool thrum_private_store_free(uint32_t *word, uint32_t me, uint64_t *sequence)
+{
+    (void)sequence;
+    if (memory_is_watched(word))
+        return memory_store_restartable(word, sizeof *word, take_out_owner, me, HERE);
+    uint64_t value = *word;
+    bool is_simple = take_out_owner(&value, me);
+    if (is_simple)
+        *word = (uint32_t)value;
+    return is_simple;
 }
 
 /* ---- memory ---- */

@@ -31,6 +31,7 @@ MODELS = {
     "src/park/fork.c": "fork",
     "src/sync/ownable.c": "lock rlock condition fork gate",
     "src/sync/lock.c": "lock",
+    "include/thrum/restartable.h": "lock rlock",
     "src/sync/rlock.c": "rlock",
     "src/sync/condition.c": "condition gate",
     "src/sync/semaphore.c": "semaphore signal gate",

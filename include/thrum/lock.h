@@ -11,6 +11,7 @@
 #ifndef THRUM_LOCK_H
 #define THRUM_LOCK_H
 
+#include <thrum/restartable.h>
 #include <thrum/status.h>
 #include <thrum/time.h>
 
@@ -35,9 +36,6 @@ typedef struct thrum_lock {
 #define THRUM_SITE __FILE__ ":" THRUM_STRING_OF(__LINE__)
 #define THRUM_STRING_OF(x) THRUM_STRING_OF_(x)
 #define THRUM_STRING_OF_(x) #x
-
-/** Private: the bit of a word that says that somebody may be queued; see src/sync/ownable.h. */
-#define THRUM_PRIVATE_QUEUED 1u
 
 /** Private: this thread's owner word; 0 when thrum has not met this thread yet. */
 extern THRUM_API __thread uint32_t thrum_private_self __attribute__((tls_model("initial-exec")));
@@ -108,17 +106,9 @@ THRUM_API bool thrum_lock_try_acquire(thrum_lock *lock);
 THRUM_API inline void thrum_lock_release(thrum_lock *lock)
 {
     uint32_t me = thrum_private_me();
-    if (lock != NULL && me != 0) {
-        /* relaxed: the exchange looks again */
-        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
-        /* pairs: thrum_lock_acquire_at. Anything else is a waiter to wake, a foreign lock,
-         *  misuse. */
-        if ((word & ~THRUM_PRIVATE_QUEUED) == me &&
-            __atomic_compare_exchange_n(&lock->word, &word, word & THRUM_PRIVATE_QUEUED, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-            return;
-    }
-    thrum_lock_release_slow(lock);
+    /* Otherwise there is a waiter to wake, or the lock is a foreign one, or misused. */
+    if (lock == NULL || me == 0 || !thrum_private_free_word(&lock->word, me))
+        thrum_lock_release_slow(lock);
 }
 
 /** Release the lock, or say that it is not held.

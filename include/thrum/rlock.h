@@ -87,17 +87,10 @@ THRUM_API bool thrum_rlock_try_acquire(thrum_rlock *lock);
 THRUM_API inline void thrum_rlock_release(thrum_rlock *lock)
 {
     uint32_t me = thrum_private_me();
-    if (lock != NULL && me != 0) {
-        /* relaxed: the exchange looks again */
-        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
-        /* relaxed: count is the owner's own; pairs: thrum_rlock_acquire_at for the word */
-        if ((word & ~THRUM_PRIVATE_QUEUED) == me &&
-            __atomic_load_n(&lock->count, __ATOMIC_RELAXED) == 1 &&
-            __atomic_compare_exchange_n(&lock->word, &word, word & THRUM_PRIVATE_QUEUED, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-            return;
-    }
-    thrum_rlock_release_slow(lock);
+    /* relaxed: the count is the owner's own; of no meaning to others, whose word it is not */
+    if (lock == NULL || me == 0 || __atomic_load_n(&lock->count, __ATOMIC_RELAXED) != 1 ||
+        !thrum_private_free_word(&lock->word, me))
+        thrum_rlock_release_slow(lock);
 }
 
 /** Undo one acquire, or say that the caller is not the owner.

@@ -4,8 +4,9 @@
  *
  *  Purpose     Give every thread, ours or foreign, an owner word and a way to sleep.
  *  State       A registry of chunks of contexts, indexed by the number in the owner word, and a
- *              first-in first-out list of free ones, under one raw lock. Per thread two words: a
- *              pointer to its context, and thrum_private_self, which the inlined fast paths read.
+ *              first-in first-out list of free ones, under one raw lock. Per thread
+ *              a pointer to its context, and what the inlined fast paths read: thrum_private_self,
+ *              and thrum_private_sequence, which stays as it is once it is set.
  *  Protocol    th_self binds on first use. A foreign thread's context goes back through a pthread
  *              key when the thread ends, a thrum thread's by th_context_free.
  *  Invariants  A context is never unmapped. Its owner word changes only while it is free, and comes
@@ -25,6 +26,7 @@
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/panic.h"
+#include "platform/restart.h"
 #include "platform/thread.h"
 #include "thrum/lock.h"
 
@@ -36,6 +38,7 @@
 #define CHUNKS (1u << (INDEX_BITS - CHUNK_BITS))
 
 __thread uint32_t thrum_private_self;
+__thread uint64_t *thrum_private_sequence;
 static __thread th_context *self_context __attribute__((tls_model("initial-exec")));
 
 void (*th_context_foreign_end)(th_context *context) = NULL;
@@ -128,6 +131,7 @@ th_context *th_context_new(void)
 void th_context_bind(th_context *context)
 {
     self_context = context;
+    thrum_private_sequence = th_restart_sequence();
     th_rawlock_acquire(&registry_lock);
     context->inline_self = th_thread_local_address(&thrum_private_self);
     /* relaxed: both words are this thread's own, or stopped under this lock */

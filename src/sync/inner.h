@@ -32,10 +32,7 @@ static inline void th_inner_acquire(thrum_lock *lock, uint32_t me)
 /** The lock may be freed by its next holder while this call is still returning. */
 static inline void th_inner_release(thrum_lock *lock, uint32_t me)
 {
-    uint32_t word = th_load_rlx(&lock->word); /* relaxed: the CAS looks again */
-    if ((word & ~THRUM_PRIVATE_QUEUED) != me ||
-        /* pairs: th_inner_acquire */
-        !th_cas_rel(&lock->word, &word, word & THRUM_PRIVATE_QUEUED))
+    if (!thrum_private_free_word(&lock->word, me))
         th_inner_release_slow(lock);
 }
 

@@ -13,6 +13,10 @@
 
 _Static_assert(sizeof(thrum_lock) == 16, "the lock's size is part of the ABI");
 
+#if defined(THRUM_PRIVATE_RESTARTABLE) && !defined(TH_BACKEND_MODEL)
+extern inline bool thrum_private_store_free(uint32_t *word, uint32_t me, uint64_t *sequence);
+#endif
+extern inline bool thrum_private_free_word(uint32_t *word, uint32_t me);
 extern inline uint32_t thrum_private_me(void);
 extern inline void thrum_lock_acquire_at(thrum_lock *lock, const char *site);
 extern inline void thrum_lock_release(thrum_lock *lock);

@@ -13,10 +13,16 @@
  *              spinning, it is given the lock by the next release. So the lock is hardly ever
  *              owned by a thread that sleeps (no convoy), and nobody is overtaken for longer than
  *              a millisecond after its turn has come (no starvation).
+ *  Marks       The usual release is a load and a store, between which another processor may set a
+ *              flag that the store then wipes out. So who sets one restarts such releases, which
+ *              takes microseconds and nothing of who releases, and looks whether the flag is there
+ *              still. If it is not, the lock has been freed, which is as good as having been seen.
  *  Who frees   A release decides everything under the bucket lock and frees the word with its last
  *              access to it. After that the next owner may free the memory.
- *  Spinning    A newcomer spins only while nobody is queued, with growing pauses, for about as long
- *              as a short critical section; then it queues. Nobody spins for a queue.
+ *  Spinning    A newcomer spins only while nobody is queued, and looks again after half a
+ *              microsecond, after one, and after two, then queues. Nobody spins for a queue. Each
+ *              look takes the cache line from the holder, which does more work meanwhile than it
+ *              takes to fetch the line: looking more often is slower for all.
  *  Fork        A forked child finds QUEUED or a missing WAKE left by vanished threads; the first to
  *              queue sets WAKE, and a release that finds no queue clears QUEUED.
  *  Rejected    Handing over at every release: throughput falls to the rate of wake-ups. Random
@@ -26,10 +32,11 @@
 
 #include "platform/atomic.h"
 #include "platform/cpu.h"
+#include "platform/restart.h"
 #include "thrum/status.h"
 
-#define SPIN_ROUNDS 9
-#define SPIN_PAUSES_MAX 32
+#define SPIN_ROUNDS 5
+#define SPIN_US_MAX 2
 
 /** What the taker of a free word makes of it. A woken waiter leaves the wake-up of the next one, if
  *  there is one, to its own release. */
@@ -59,7 +66,8 @@ static bool spin(const th_ownable *lock, const th_context *self, bool woken)
 {
     if (!th_has_many_cpus())
         return take(lock, self, woken);
-    for (uint32_t round = 0, pauses = 1; round < th_spin_limit(SPIN_ROUNDS); round++) {
+    uint32_t pauses = th_pauses_per_us() / 2 + 1, pauses_max = th_pauses_per_us() * SPIN_US_MAX;
+    for (uint32_t round = 0; round < th_spin_limit(SPIN_ROUNDS); round++) {
         if (take(lock, self, woken))
             return true;
         /* relaxed: a hint whether spinning makes sense */
@@ -67,9 +75,21 @@ static bool spin(const th_ownable *lock, const th_context *self, bool woken)
             return false;
         for (uint32_t i = 0; i < th_spin_limit(pauses); i++)
             th_pause();
-        pauses = pauses < SPIN_PAUSES_MAX ? pauses * 2 : SPIN_PAUSES_MAX;
+        pauses = pauses * 2 < pauses_max ? pauses * 2 : pauses_max;
     }
     return take(lock, self, woken);
+}
+
+/** After `marks` were set in what was `word`: whether they stay. If they are new, the holder may be
+ *  about to store over them what it makes of the old word (thrum_private_free_word). */
+static bool marks_stay(const th_ownable *lock, uint32_t word, uint32_t marks)
+{
+    uint32_t owner = th_owner_of(word);
+    if ((word & marks) == marks || owner == 0 || owner == thrum_private_me())
+        return true;
+    th_restart_others();
+    /* relaxed: from now on the holder sees them, or this is what it stored, or came later */
+    return (th_load_rlx(lock->word) & marks) == marks;
 }
 
 /** Under the bucket lock: take the lock after all (true), or mark it so that a release looks
@@ -81,7 +101,9 @@ static bool take_or_mark(const th_ownable *lock, const th_context *self, uint32_
         bool is_free = th_owner_of(word) == 0;
         uint32_t next = is_free ? taken_word(word, self->self, woken) : word | mark;
         /* pairs: th_ownable_release, thrum_lock_release */
-        if (th_cas_acq(lock->word, &word, next))
+        if (!th_cas_acq(lock->word, &word, next))
+            continue;
+        if (marks_stay(lock, word, mark))
             return is_free;
     }
 }
@@ -109,9 +131,12 @@ static bool enqueue(const th_ownable *lock, th_waiter *waiter, bool woken)
 static void pass_on_wake(const th_ownable *lock)
 {
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
-    /* relaxed: the lock is held (or was taken), its release looks at the flag in the same word */
-    while ((word & TH_QUEUED) != 0 && !th_cas_rlx(lock->word, &word, word | TH_WAKE))
-        continue;
+    while ((word & TH_QUEUED) != 0) {
+        /* relaxed: the lock is held (or was taken), its release looks at the flag in the same
+         * word */
+        if (th_cas_rlx(lock->word, &word, word | TH_WAKE) && marks_stay(lock, word, TH_WAKE))
+            return;
+    }
 }
 
 static void describe_wait(th_waiter *waiter, const th_ownable *lock, const char *site)
@@ -204,7 +229,9 @@ bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket)
         bool on_its_way = !nobody_queued && (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED;
         uint32_t marks = held && !on_its_way ? TH_QUEUED | TH_WAKE : TH_QUEUED;
         /* relaxed: the queue is under the bucket lock, which the next waking release takes */
-        if (th_cas_rlx(lock->word, &word, word | marks))
+        if (!th_cas_rlx(lock->word, &word, word | marks))
+            continue;
+        if (marks_stay(lock, word, marks))
             return held || on_its_way;
     }
 }

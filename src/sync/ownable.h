@@ -10,10 +10,12 @@
 /** Card of the word. 0 is free and nobody queued. The inlined fast paths (thrum/lock.h) take and
  *  release a word in which no bit but QUEUED and the owner is set; all else is for ownable.c.
  *      bits 4-31 OWNER    the holder's owner word, 0 when free. From 0 by the taker's CAS, or by a
- *                         releaser that hands over; to 0 by the releaser's CAS.
+ *                         releaser that hands over; to 0 by the releaser's CAS, or, while no flag
+ *                         but QUEUED is set, by its restartable sequence (thrum/restartable.h).
  *      QUEUED             somebody may be queued. Set under the bucket lock by who queues or moves;
  *                         cleared under it by a releaser that empties the queue. Legal to be set in
- *                         vain; illegal to be clear while somebody is queued.
+ *                         vain; illegal to be clear while somebody is queued. Who sets it, or WAKE,
+ *                         in a word that another holds, must see whether it stays (marks_stay).
  *      WAKE               the next release must wake one who is queued. Clear, with QUEUED set,
  *                         while a waiter that has been woken is on its way: then releases wake
  *                         nobody else. Set under the bucket lock by who queues first or again, and

@@ -8,6 +8,7 @@
 #include "platform/cpu.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
+#include "platform/restart.h"
 #include "thrum/lock.h"
 
 #if !defined(__clang__)
@@ -144,6 +145,57 @@ MODEL(litmus, store_buffering, .what = "both may miss the other's store", .stale
 MODEL(litmus, store_buffering_fenced, .what = "with sequentially consistent fences they cannot",
       .stale_reads = 2, .threads = {write_x_fence_read_y, write_y_fence_read_x},
       .finish = one_saw_the_other)
+
+/* ---- restartable sequences ---- */
+
+static void write_x_restart_read_y(void)
+{
+    store(x, 1, RELAXED);
+    th_restart_others();
+    saw[0] = load(y, RELAXED);
+}
+
+MODEL(litmus, store_buffering_restart, .what = "a fence that one thread makes for all",
+      .stale_reads = 2, .threads = {write_x_restart_read_y, write_y_read_x},
+      .finish = one_saw_the_other)
+
+enum { OWNER = 16, MARK = 2 };
+static bool mark_stays;
+
+static void own_word(void)
+{
+    x = OWNER;
+}
+
+static void free_word(void)
+{
+    if (!thrum_private_free_word(&x, OWNER))
+        __atomic_fetch_sub(&x, OWNER, __ATOMIC_RELEASE);
+}
+
+static void mark_word(void)
+{
+    __atomic_fetch_or(&x, MARK, __ATOMIC_RELAXED);
+    th_restart_others();
+    mark_stays = (load(x, RELAXED) & MARK) != 0;
+}
+
+static void mark_word_only(void)
+{
+    __atomic_fetch_or(&x, MARK, __ATOMIC_RELAXED);
+    mark_stays = (load(x, RELAXED) & MARK) != 0;
+}
+
+static void mark_is_there(void)
+{
+    model_assert(!mark_stays || x == MARK);
+}
+
+MODEL(litmus, restarted, .what = "what is there after a restart stays", .setup = own_word,
+      .threads = {free_word, mark_word}, .finish = mark_is_there)
+MODEL(litmus, not_restarted, .what = "without, a sequence stores over it", .setup = own_word,
+      .threads = {free_word, mark_word_only}, .finish = mark_is_there,
+      .expects = THRUM_CHECK_ASSERTION)
 
 /* ---- coherence ---- */
 

@@ -50,6 +50,14 @@ MODEL(lock, again, .what = "two threads, each twice", .threads = {pass_twice, pa
       .finish = four_visits)
 MODEL(lock, overtakes, .what = "one that comes again among two that queue",
       .threads = {pass_twice, pass, pass}, .finish = four_visits, .preemptions = 2)
+MODEL(lock, exchanged, .what = "three threads, without restartable sequences",
+      .setup = model_without_sequences, .threads = {pass, pass, pass}, .finish = three_visits)
+MODEL(lock, exchanged_overtakes, .what = "one that comes again, without restartable sequences",
+      .setup = model_without_sequences, .threads = {pass_twice, pass, pass}, .finish = four_visits,
+      .preemptions = 2)
+MODEL(lock, exchanged_publishes, .what = "what an owner wrote the next reads, without them",
+      .setup = model_without_sequences, .threads = {pass_twice, pass_twice}, .finish = four_visits,
+      .stale_reads = 1)
 MODEL(lock, spurious, .what = "two threads, sleeps that end for nothing",
       .threads = {pass_twice, pass}, .finish = three_visits, .spurious = 2)
 MODEL(lock, publishes, .what = "what an owner wrote the next reads, on weak memory",

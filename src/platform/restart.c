@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  Restartable sequences.
+ *
+ *  Purpose     Let the release of a lock be a plain store (thrum/restartable.h), at the cost of a
+ *              system call for who queues.
+ *  State       One flag, set by a constructor before main: the kernel restarts sequences for us.
+ *  Protocol    glibc registers every thread with the kernel and says where; membarrier interrupts
+ *              the processors on which threads of this process run.
+ *  Without     An older kernel or C library, valgrind, GLIBC_TUNABLES=glibc.pthread.rseq=0: then no
+ *              thread has a sequence, and locks are released by compare-exchange. */
+#include "platform/restart.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/panic.h"
+
+#if defined(__has_include)
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#define HAS_RSEQ 1
+#endif
+#endif
+
+static bool restarts;
+
+static long membarrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
+__attribute__((constructor)) static void enlist(void)
+{
+#if defined(HAS_RSEQ)
+    restarts = __rseq_size != 0 && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0;
+#endif
+}
+
+uint64_t *th_restart_sequence(void)
+{
+#if defined(HAS_RSEQ)
+    if (restarts) {
+        char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+        return (uint64_t *)(void *)(area + offsetof(struct rseq, rseq_cs));
+    }
+#endif
+    return NULL;
+}
+
+void th_restart_others(void)
+{
+    int saved = errno;
+    if (restarts && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) != 0)
+        th_panic("membarrier worked when the program began, and is forbidden now");
+    errno = saved;
+}
