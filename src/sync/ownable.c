@@ -238,7 +238,7 @@ bool th_ownable_expect_waiters(const th_ownable *lock, th_bucket *bucket)
 
 /** Release and wake the oldest waiter, or hand over to it; false: the word has changed meanwhile,
  *  which the caller looks at again. */
-static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
+static bool release_to_queue(const th_ownable *lock)
 {
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)lock->object;
@@ -256,7 +256,7 @@ static bool release_to_queue(const th_ownable *lock, uint32_t foreign)
     uint32_t next;
     do {
         bool hand_over = oldest != NULL && (word & TH_HANDOFF) != 0;
-        next = (word & TH_FOREIGN) | foreign | queued;
+        next = (word & TH_FOREIGN) | queued;
         if (hand_over)
             next = taken_word(next, oldest->context->self, true);
         /* pairs: take, take_or_mark, thrum_lock_acquire_at; from here on the lock may be gone */
@@ -276,15 +276,22 @@ bool th_ownable_release(const th_ownable *lock, const th_context *self)
         uint32_t owner = th_owner_of(word);
         if (owner == 0)
             return false;
-        uint32_t foreign = owner == self->self ? 0 : TH_FOREIGN;
+        if (owner != self->self && (word & TH_FOREIGN) == 0) {
+            /* relaxed: marks_stay sees to it that the owner cannot release it at the same time */
+            if (th_cas_rlx(lock->word, &word, word | TH_FOREIGN)) {
+                (void)marks_stay(lock, word, TH_FOREIGN);
+                word = th_load_rlx(lock->word); /* relaxed: looked at again */
+            }
+            continue;
+        }
         if ((word & TH_WAKE) != 0) {
-            if (release_to_queue(lock, foreign))
+            if (release_to_queue(lock))
                 return true;
             word = th_load_rlx(lock->word); /* relaxed: looked at again */
             continue;
         }
         /* pairs: take, take_or_mark, thrum_lock_acquire_at; from here on the lock may be gone */
-        if (th_cas_rel(lock->word, &word, (word & ~TH_OWNER_MASK) | foreign))
+        if (th_cas_rel(lock->word, &word, word & ~TH_OWNER_MASK))
             return true;
     }
 }

@@ -445,3 +445,17 @@ static void two_holds_two_releases(void)
 MODEL(lock, released_by_two, .what = "of two that release one hold one is told that it is free",
       .setup = hold_it, .threads = {release_checked, release_checked, acquire_and_release_checked},
       .finish = two_holds_two_releases)
+
+/** The owner's release is the inlined one: it can only be told by the misuse handler. */
+static void one_release_too_many(void)
+{
+    model_assert(told + !released[1] == 1);
+    model_assert(!thrum_lock_locked(&lock));
+}
+
+MODEL(lock, released_beside_owner, .what = "the owner and another release one hold",
+      .setup = listen_first, .threads = {forward_signal, release_checked},
+      .finish = one_release_too_many)
+MODEL(lock, released_beside_owner_three, .what = "the same, with one that waits",
+      .setup = listen_first, .threads = {forward_signal, release_checked, forward_signal},
+      .finish = one_release_too_many, .preemptions = 2)
