@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Wake 32 sleepers at once: what it costs the thread that wakes them. Peers wake those who wait for
- *  a condition, one at a time as its lock becomes free; an event lets all run at once. */
+ *  Wake 32 sleepers at once: what it costs the thread that wakes them. Peers wake those who
+ *  wait for a condition: one at a time, as its lock becomes free. An event lets all run at once. */
 #include "frames.h"
 #include "peers/glibc_mutex.h"
 #include "thrum/condition.h"

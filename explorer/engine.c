@@ -320,13 +320,18 @@ static void go_away(void)
 
 /* ---- sleeping and waking ---- */
 
+bool engine_is_spurious(void)
+{
+    return engine.options.budgets[BUDGET_SPURIOUS] > 0 && !engine.quiet &&
+           strategy_choose(2, BUDGET_SPURIOUS, true) != 0;
+}
+
 void engine_sleep(const uint32_t *word, thrum_time deadline, const void *pc)
 {
     engine_thread *self = engine_self();
     if (deadline <= engine.clock)
         return;
-    if (engine.options.budgets[BUDGET_SPURIOUS] > 0 && !engine.quiet &&
-        strategy_choose(2, BUDGET_SPURIOUS, true) != 0) {
+    if (engine_is_spurious()) {
         engine_event((uintptr_t)word, 3);
         report_step(pc, "futex wait returns for nothing");
         return;

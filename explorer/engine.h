@@ -128,6 +128,9 @@ void engine_point(bool branch);
 /** A moment at which only a signal may arrive; see model_interrupt. */
 void engine_signal_point(void);
 
+/** Whether what the caller is about to do ends for nothing, as by a signal: a choice. */
+bool engine_is_spurious(void);
+
 /** The running thread sleeps on a futex until woken, until `deadline`. */
 void engine_sleep(const uint32_t *word, thrum_time deadline, const void *pc);
 /** Wake one sleeper of `word`. */

@@ -562,7 +562,8 @@ bool memory_store_restartable(void *address, unsigned bytes,
     if (!change(&value, operand))
         return false;
     location *one = begin_operation(address, bytes, true, pc);
-    if (engine_self()->is_restarted) {
+    if (engine_self()->is_restarted || engine_is_spurious()) {
+        engine_event((uintptr_t)address, (uint64_t)one->version << 8 | 0xFE);
         report_step(pc, "is restarted");
         return false;
     }

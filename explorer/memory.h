@@ -27,7 +27,7 @@ void memory_fence(int order);
 
 /** A restartable sequence: load a value and store what `change` makes of it and of the operand, a
  *  release, with others in between. False: not stored, since `change` has said no, or since another
- *  thread has come to engine_restart_others in between. */
+ *  thread has come to engine_restart_others in between, or for nothing. */
 bool memory_store_restartable(void *address, unsigned bytes,
                               bool (*change)(uint64_t *value, uint64_t operand), uint64_t operand,
                               const void *pc);
