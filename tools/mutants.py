@@ -147,7 +147,7 @@ WEAKER = {
 }
 WAKES = ("th_futex_wake", "th_context_resume", "th_wake_list_resume", "th_wake_list_grant",
          "thrum_event_set")
-FENCES = ("th_fence_signal", "th_fence_sc")
+FENCES = ("th_fence_signal", "th_fence_sc", "th_restart_others")
 CAS = ("th_cas_rlx", "th_cas_acq", "th_cas_rel", "th_cas_acq_rel", "__atomic_compare_exchange_n")
 DEADLINES = {"thrum_now() >= deadline": "thrum_now() < deadline",
              "thrum_now() < deadline": "thrum_now() >= deadline"}
