@@ -137,6 +137,7 @@ static bool has_no_sequences;
 void model_without_sequences(void)
 {
     has_no_sequences = true;
+    thrum_private_sequence = NULL; /* of the first thread, which thrum has met already */
 }
 
 uint64_t *th_restart_sequence(void)
