@@ -42,6 +42,8 @@
 /** How long the caller looks on before it submits further shares. */
 #define WATCH_US 10
 #define STRETCH ((size_t)th_limit(512, 2))
+/** In how many steps a stretch is called: before each a look at where the inputs end. */
+#define STEPS 8
 
 /** What a share is at work on. */
 typedef struct stretch {
@@ -73,6 +75,7 @@ typedef struct job {
     void *const *inputs;
     void **results;
     thrum_target target;
+    thrum_private_caller *caller;
     size_t shares;
 } job;
 
@@ -228,15 +231,12 @@ static bool exchange(job *all, stretch *mine, th_pace *pace)
 static void call_all(job *all, stretch *mine)
 {
     th_failure *before = th_failure_exchange(&mine->failure);
-    /* in registers, for short calls: a failure is what the target may change in the stretch */
-    size_t begin = mine->begin, count = mine->count, done = 0;
-    thrum_target target = all->target;
+    size_t done = 0, step = (mine->count + STEPS - 1) / STEPS;
     /* relaxed: a hint; what lies beyond a failure need not be called */
-    while (done < count && begin + done < th_load_rlx(&all->end)) {
-        void *result = target(mine->values[done]);
-        if (mine->failure.has_failed)
-            break;
-        mine->values[done++] = result;
+    while (done < mine->count && mine->begin + done < th_load_rlx(&all->end) &&
+           !mine->failure.has_failed) {
+        size_t count = mine->count - done < step ? mine->count - done : step;
+        done += all->caller(all->target, mine->values + done, count, &mine->failure.has_failed);
     }
     mine->done = done;
     th_failure_exchange(before);
@@ -276,8 +276,8 @@ static void *share(void *arg)
 
 /* ---- the caller ---- */
 
-static job *make_job(thrum_executor *executor, thrum_target target, void *const *inputs, size_t n,
-                     void **results, size_t shares)
+static job *make_job(thrum_executor *executor, thrum_target target, thrum_private_caller *caller,
+                     void *const *inputs, size_t n, void **results, size_t shares)
 {
     job *all = th_alloc(sizeof *all);
     if (all == NULL)
@@ -288,6 +288,7 @@ static job *make_job(thrum_executor *executor, thrum_target target, void *const 
                  .inputs = inputs,
                  .results = results,
                  .target = target,
+                 .caller = caller != NULL ? caller : thrum_private_call_each,
                  .shares = shares};
     return all;
 }
@@ -430,9 +431,9 @@ static int map_with(thrum_executor *executor, job *all, thrum_time deadline,
     return status != 0 ? status : failed;
 }
 
-int thrum_executor_map_until(thrum_executor *executor, thrum_target target, void *const *inputs,
-                             size_t n, void **results, thrum_time deadline,
-                             thrum_future **ret_failed)
+int thrum_private_map(thrum_executor *executor, thrum_target target, void *const *inputs, size_t n,
+                      void **results, thrum_time deadline, thrum_future **ret_failed,
+                      thrum_private_caller *caller)
 {
     if (executor == NULL || target == NULL || (inputs == NULL && n > 0))
         return THRUM_EINVAL;
@@ -442,7 +443,7 @@ int thrum_executor_map_until(thrum_executor *executor, thrum_target target, void
     if (n == 0)
         return th_pool_refusal(executor);
     size_t shares = n < executor->max_workers ? n : executor->max_workers;
-    job *all = make_job(executor, target, inputs, n, results, shares);
+    job *all = make_job(executor, target, caller, inputs, n, results, shares);
     if (all == NULL)
         return THRUM_ENOMEM;
     int status = map_with(executor, all, deadline, ret_failed);
@@ -450,8 +451,15 @@ int thrum_executor_map_until(thrum_executor *executor, thrum_target target, void
     return status;
 }
 
-int thrum_executor_map(thrum_executor *executor, thrum_target target, void *const *inputs, size_t n,
-                       void **results)
+int(thrum_executor_map_until)(thrum_executor *executor, thrum_target target, void *const *inputs,
+                              size_t n, void **results, thrum_time deadline,
+                              thrum_future **ret_failed)
 {
-    return thrum_executor_map_until(executor, target, inputs, n, results, THRUM_FOREVER, NULL);
+    return thrum_private_map(executor, target, inputs, n, results, deadline, ret_failed, NULL);
+}
+
+int(thrum_executor_map)(thrum_executor *executor, thrum_target target, void *const *inputs,
+                        size_t n, void **results)
+{
+    return thrum_private_map(executor, target, inputs, n, results, THRUM_FOREVER, NULL, NULL);
 }

@@ -71,6 +71,19 @@ TEST(executor_map, of_few_and_of_none)
     CHECK_PTR(results[FEW], NULL);
 }
 
+TEST(executor_map, the_functions_do_what_the_macros_do)
+{
+    int (*map)(thrum_executor *, thrum_target, void *const *, size_t, void **) = thrum_executor_map;
+    number_inputs();
+    THRUM_EXECUTOR(pool, .max_workers = 2);
+    CHECK_STATUS(map(pool, square, inputs, 1000, results), 0);
+    CHECK_STATUS((thrum_executor_map_until)(pool, square, inputs + 1000, 1000, results + 1000,
+                                            far_away(), NULL),
+                 0);
+    for (intptr_t i = 0; i < 2000; i++)
+        CHECK_EQ((intptr_t)results[i], i * i);
+}
+
 TEST(executor_map, results_may_replace_the_inputs_or_be_unwanted)
 {
     number_inputs();
