@@ -92,6 +92,9 @@ void model_interrupt(void (*handler)(void));
 /** In `setup`: the system has no restartable sequences (platform/restart.h). */
 void model_without_sequences(void);
 
+/** In `setup`: who is woken may be long in coming (platform/cpu.h). */
+void model_with_late_wakes(void);
+
 /** Both branches of a fork are explored: 0 in the child, in which the caller is the only thread,
  *  1 in the parent. Runs what thrum registered with th_at_fork. In the child `finish` is not
  *  called: check there, then return from the thread's body. */

@@ -107,6 +107,18 @@ unsigned th_cpu_count(void)
     return 2;
 }
 
+static bool wakes_are_late;
+
+void model_with_late_wakes(void)
+{
+    wakes_are_late = true;
+}
+
+bool th_wakes_may_be_late(void)
+{
+    return wakes_are_late;
+}
+
 /* ---- futex ---- */
 
 void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)

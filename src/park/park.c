@@ -110,6 +110,21 @@ static bool spin(const th_waiter *waiter)
     return is_granted(waiter);
 }
 
+/** Sleep until `deadline`, or until one is overdue; again when one has waited twice as long. */
+static void sleep_once(th_waiter *waiter, thrum_time deadline)
+{
+    th_parker *parker = &waiter->context->parker;
+    bool looks_up = waiter->overdue != NULL && waiter->overdue_at < deadline;
+    parker->suspend(parker, looks_up ? waiter->overdue_at : deadline);
+    if (!looks_up || is_granted(waiter))
+        return;
+    thrum_time now = thrum_now();
+    if (now < waiter->overdue_at)
+        return;
+    waiter->overdue(waiter);
+    waiter->overdue_at = now + (now - waiter->since);
+}
+
 bool th_park(th_waiter *waiter, thrum_time deadline)
 {
     th_context *self = waiter->context;
@@ -120,7 +135,7 @@ bool th_park(th_waiter *waiter, thrum_time deadline)
                 break;
             deadline = THRUM_FOREVER; /* chosen: the grant is on its way */
         }
-        self->parker.suspend(&self->parker, deadline);
+        sleep_once(waiter, deadline);
         granted = is_granted(waiter);
     }
     for (int i = 0; granted && i < 2; i++)

@@ -4,22 +4,17 @@
  *
  *  Purpose     Mutual exclusion for the library's own short sections.
  *  State       One word, see the card in the header.
- *  Protocol    Take with one CAS. After a short spin mark the word SLEPT_ON with a swap and sleep
- *              while it is that; whoever takes it that way keeps the mark, since others may sleep
- *              still. Release frees a word without the mark by a restartable sequence, whose store
- *              may wipe out a mark that has just been set: so who sets the first restarts such
- *              releases before it sleeps. Else it swaps, and wakes one if it took out a mark.
+ *  Protocol    Take with one CAS. After a short spin mark the word 2 with a swap and sleep while it
+ *              is 2; whoever takes it that way keeps the 2, since others may sleep still. Release
+ *              swaps in 0 and wakes one sleeper if it took out a 2.
  *  Rejected    Queueing: sections are a few dozen instructions, a queue would cost more. */
 #include "park/rawlock.h"
 
 #include "platform/atomic.h"
 #include "platform/cpu.h"
 #include "platform/futex.h"
-#include "platform/restart.h"
-#include "thrum/restartable.h"
 
-/** HELD is an owner to thrum_private_free_word; SLEPT_ON is a word that it leaves alone. */
-enum { FREE = 0, HELD = 2, SLEPT_ON = 6 };
+enum { FREE, HELD, SLEPT_ON };
 
 #define SPINS 100
 
@@ -32,13 +27,9 @@ static void acquire_slow(th_rawlock *lock)
             return;
         th_pause();
     }
-    uint32_t before;
     /* pairs: th_rawlock_release */
-    while ((before = th_swap_acq(&lock->word, SLEPT_ON)) != FREE) {
-        if (before == HELD)
-            th_restart_others();
+    while (th_swap_acq(&lock->word, SLEPT_ON) != FREE)
         th_futex_wait(&lock->word, SLEPT_ON, THRUM_FOREVER);
-    }
 }
 
 void th_rawlock_acquire(th_rawlock *lock)
@@ -51,9 +42,6 @@ void th_rawlock_acquire(th_rawlock *lock)
 
 void th_rawlock_release(th_rawlock *lock)
 {
-    /* pairs: th_rawlock_acquire */
-    if (thrum_private_free_word(&lock->word, HELD))
-        return;
     /* pairs: th_rawlock_acquire */
     if (th_swap_rel(&lock->word, FREE) == SLEPT_ON)
         th_futex_wake(&lock->word);

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-/** Card of `word`: 0 free; 2 held; 6 held and somebody may sleep on it. Free to held by the taker's
- *  CAS or swap, held to free by the holder's restartable sequence or swap. Zeroed is free. */
+/** Card of `word`: 0 free; 1 held; 2 held and somebody may sleep on it. Free to held by the taker's
+ *  CAS or swap, held to free by the holder's swap. Zeroed is free. */
 typedef struct th_rawlock {
     uint32_t word;
 } th_rawlock;

@@ -49,6 +49,10 @@ typedef struct th_waiter {
     /** Called under the lock of `bucket` when the waiter has timed out and left the queue of its
      *  key, to tidy the object up. */
     void (*withdrawn)(struct th_waiter *waiter, struct th_bucket *bucket);
+    /** Called by the waiter itself if it has not been granted by `overdue_at`, and again each time
+     *  it has waited twice as long since `since`; or NULL. */
+    void (*overdue)(struct th_waiter *waiter);
+    thrum_time overdue_at;
 } th_waiter;
 
 typedef struct th_bucket {

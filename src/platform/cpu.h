@@ -4,6 +4,7 @@
 #ifndef TH_PLATFORM_CPU_H
 #define TH_PLATFORM_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/backend.h"
@@ -34,6 +35,17 @@ void th_yield(void);
 /** How often a spin loop that would go round `rounds` times does: in a model, where nothing takes
  *  time, to look once more is as good as a hundred times. */
 #define th_spin_limit(rounds) th_limit((rounds), (rounds) < 1 ? (rounds) : 1)
+
+/** Whether a thread that is woken may be long in coming. In a model it is not, unless that says so:
+ *  time passes there when nothing else can happen, which would hide that a wake-up is missing. */
+#if defined(TH_BACKEND_MODEL)
+bool th_wakes_may_be_late(void);
+#else
+static inline bool th_wakes_may_be_late(void)
+{
+    return true;
+}
+#endif
 
 /** How many th_pause calls take about a microsecond; measured once at start, at least 1. */
 uint32_t th_pauses_per_us(void);

@@ -13,6 +13,11 @@
  *              spinning, it is given the lock by the next release. So the lock is hardly ever
  *              owned by a thread that sleeps (no convoy), and nobody is overtaken for longer than
  *              a millisecond after its turn has come (no starvation).
+ *  Late        The kernel may put a woken waiter behind the holder, on the same processor, where it
+ *              waits for the holder's time slice to end, four milliseconds say, and nobody else is
+ *              woken. So who queues looks up after half a millisecond, and again each time it has
+ *              waited twice as long: if a waiter is still, or again, on its way, it wakes the
+ *              oldest of the others as well.
  *  Marks       The usual release is a load and a store, between which another processor may set a
  *              flag that the store then wipes out. So who sets one restarts such releases, which
  *              takes microseconds and nothing of who releases, and looks whether the flag is there
@@ -139,6 +144,21 @@ static void pass_on_wake(const th_ownable *lock)
     }
 }
 
+/** If a woken waiter has been on its way all the while, wake another. */
+static void wake_another(th_waiter *waiter)
+{
+    th_wake_list wake = {.first = NULL};
+    uintptr_t key = (uintptr_t)waiter->object;
+    th_bucket *bucket = th_bucket_lock(key);
+    uint32_t word = th_load_rlx(waiter->owner_word); /* relaxed: a hint */
+    th_waiter *oldest = th_bucket_first(bucket, key);
+    if (oldest != NULL && (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED)
+        th_wake_list_take(&wake, bucket, oldest, TH_WOKEN);
+    th_wake_list_grant(&wake);
+    th_bucket_unlock(bucket);
+    th_wake_list_resume(&wake);
+}
+
 static void describe_wait(th_waiter *waiter, const th_ownable *lock, const char *site)
 {
     waiter->owner_word = lock->word;
@@ -154,6 +174,10 @@ static int wait_for(const th_ownable *lock, th_context *self, const char *site, 
         th_waiter waiter = th_waiter_of(self, lock->kind, lock->object, deadline);
         describe_wait(&waiter, lock, site);
         waiter.since = since;
+        if (!woken && th_wakes_may_be_late()) {
+            waiter.overdue = wake_another;
+            waiter.overdue_at = since + TH_TURN_NS / 2;
+        }
         if (enqueue(lock, &waiter, woken))
             return 0;
         th_announce_wait(&waiter); /* each time: the owner may be another by now */

@@ -303,7 +303,7 @@ static void forward_signal(void)
 }
 
 MODEL(lock, signals_two, .what = "the same with two that wait", .setup = hold_it,
-      .threads = {holder, forward_signal, give_signal, forward_signal}, .preemptions = 3)
+      .threads = {holder, forward_signal, give_signal, forward_signal}, .preemptions = 2)
 
 static unsigned refused_by[3];
 
@@ -372,6 +372,16 @@ MODEL(lock, freed_three, .what = "the last of three owners frees it", .setup = m
       .threads = {leave_object, leave_object, leave_object})
 MODEL(lock, freed_until, .what = "freed while a deadline passes", .setup = make_object_of_two,
       .threads = {leave_object, leave_object_until}, .ticks = 1)
+
+/* ---- woken late ---- */
+
+MODEL(lock, late, .what = "another is woken beside one that is long in coming",
+      .setup = model_with_late_wakes, .threads = {pass_twice, pass, pass}, .finish = four_visits,
+      .preemptions = 2, .ticks = 1)
+MODEL(lock, late_four, .what = "the same with three that wait", .setup = model_with_late_wakes,
+      .threads = {pass, pass, pass, pass}, .finish = four_visits, .preemptions = 1, .ticks = 1)
+MODEL(lock, late_until, .what = "the same beside a deadline", .setup = model_with_late_wakes,
+      .threads = {pass, pass, pass_until}, .finish = is_free, .preemptions = 1, .ticks = 2)
 
 /* ---- misuse ---- */
 
