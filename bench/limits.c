@@ -3,6 +3,7 @@
  *  What the machine itself takes: nothing that stands on it can take less. Each contender is one of
  *  its limits, in ns. */
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -112,10 +113,34 @@ static double futex_wake_to_run(void)
     return bench_crew(2, futex_turns) / (2.0 * WAKES) * 1e9;
 }
 
+static bool are_over;
+
+/** One restarts the sequences of the other, which runs if there is a processor for it. */
+static void restart_turns(int me)
+{
+    if (me == 1) {
+        while (bench_cpus() > 1 && !__atomic_load_n(&are_over, __ATOMIC_RELAXED))
+            ;
+        return;
+    }
+    for (long i = 0; i < WAKES; i++)
+        bench_check(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0,
+                    "no barrier");
+    __atomic_store_n(&are_over, true, __ATOMIC_RELAXED);
+}
+
+static double restart_of_sequences(void)
+{
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) != 0)
+        bench_skip("the kernel has no barrier for restartable sequences");
+    return bench_crew(2, restart_turns) / WAKES * 1e9;
+}
+
 static const bench_contender contenders[] = {
-    {"a locked instruction", locked_instruction}, {"compare-exchange and store", one_locked_pair},
-    {"two compare-exchanges", two_locked_pair},   {"a system call", system_call},
-    {"cache line, round trip", line_round_trip},  {"futex wake to run", futex_wake_to_run},
+    {"a locked instruction", locked_instruction},   {"compare-exchange and store", one_locked_pair},
+    {"two compare-exchanges", two_locked_pair},     {"a system call", system_call},
+    {"cache line, round trip", line_round_trip},    {"futex wake to run", futex_wake_to_run},
+    {"restart of sequences", restart_of_sequences},
 };
 
 BENCH_VARIANTS(BENCH_PLACED)
