@@ -81,7 +81,7 @@ ALSO_TESTS = {
                           "process/test_process",
     "src/park/signal.c": "sync/test_event sync/test_semaphore sync/test_interrupted",
     "src/park/fork.c": "process/test_process",
-    "src/sync/ownable.c": "sync/test_lock sync/test_rlock sync/test_condition "
+    "src/sync/ownable.c": "sync/test_lock sync/test_rlock sync/test_condition sync/test_parker "
                           "thread/test_shutdown process/test_process",
     "src/sync/condition.c": "sync/test_lifetime",
     "src/sync/semaphore.c": "sync/test_lifetime sync/test_interrupted",

@@ -366,6 +366,43 @@ TEST(parker, who_is_woken_and_does_not_come_holds_up_no_other)
     test_join(&prompt);
 }
 
+/** Sleeps until it is resumed, whatever the deadline. */
+static void suspend_until_resumed(th_parker *parker, thrum_time deadline)
+{
+    (void)deadline;
+    suspend(parker, THRUM_FOREVER);
+}
+
+static void *pass_resumed(void *arg)
+{
+    install();
+    th_context_install_parker(th_self(), suspend_until_resumed, resume);
+    return pass_promptly(arg);
+}
+
+TEST(parker, the_oldest_is_resumed_by_one_that_looks_up)
+{
+    test_thread late, oldest, prompt;
+    hold_lock();
+    test_spawn(&late, pass_late, NULL);
+    test_gate_await(&comes, 1);
+    test_spawn(&oldest, pass_resumed, NULL);
+    await_count(&beds[0].asleep, 1);
+    let_lock();
+    hold_lock();
+    test_spawn(&prompt, pass_promptly, NULL);
+    let_lock();
+    while (count_of(&passed) < 2) {
+        hold_lock();
+        let_lock();
+    }
+    CHECK_GE(beds[0].resumed, 1);
+    test_gate_open(&comes);
+    test_join(&late);
+    test_join(&oldest);
+    test_join(&prompt);
+}
+
 /** The waker resumes one, each woken thread two more. */
 TEST(parker, wakes_all_of_many)
 {
