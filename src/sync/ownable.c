@@ -144,15 +144,17 @@ static void pass_on_wake(const th_ownable *lock)
     }
 }
 
-/** If a woken waiter has been on its way all the while, wake another. */
+/** If a woken waiter, not this one, is on its way still, wake another. */
 static void wake_another(th_waiter *waiter)
 {
     th_wake_list wake = {.first = NULL};
     uintptr_t key = (uintptr_t)waiter->object;
     th_bucket *bucket = th_bucket_lock(key);
     uint32_t word = th_load_rlx(waiter->owner_word); /* relaxed: a hint */
+    /* relaxed: under the bucket lock, where all fates are decided */
+    bool waits = th_load_rlx(&waiter->state) == TH_WAITING;
     th_waiter *oldest = th_bucket_first(bucket, key);
-    if (oldest != NULL && (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED)
+    if (waits && (word & (TH_QUEUED | TH_WAKE)) == TH_QUEUED)
         th_wake_list_take(&wake, bucket, oldest, TH_WOKEN);
     th_wake_list_grant(&wake);
     th_bucket_unlock(bucket);

@@ -65,9 +65,24 @@ typedef struct waiter {
     bool has_it; /* between acquire and release */
 } waiter;
 
+static __thread thrum_time own_deadline;
+static __thread void (*suspend_as_ever)(th_parker *parker, thrum_time deadline);
+
+/** Sleeps until it is woken or its own deadline passes: it does not look up in between, when it
+ *  might wake another. */
+static void sleep_through(th_parker *parker, thrum_time deadline)
+{
+    (void)deadline;
+    suspend_as_ever(parker, own_deadline);
+}
+
 static void *wait_for_it(void *arg)
 {
     waiter *me = arg;
+    th_context *self = th_self();
+    own_deadline = me->deadline;
+    suspend_as_ever = self->parker.suspend;
+    th_context_install_parker(self, sleep_through, self->parker.resume);
     th_store_rel(&me->self, my_owner_word());
     me->status = thrum_lock_acquire_until(&lock, me->deadline);
     if (me->status != 0)

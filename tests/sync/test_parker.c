@@ -388,15 +388,15 @@ TEST(parker, the_oldest_is_resumed_by_one_that_looks_up)
     test_gate_await(&comes, 1);
     test_spawn(&oldest, pass_resumed, NULL);
     await_count(&beds[0].asleep, 1);
-    let_lock();
+    let_lock(); /* wakes the one that does not come */
     hold_lock();
     test_spawn(&prompt, pass_promptly, NULL);
+    await_count(&beds[0].resumed, 1); /* by the prompt one, who looks up */
     let_lock();
     while (count_of(&passed) < 2) {
         hold_lock();
         let_lock();
     }
-    CHECK_GE(beds[0].resumed, 1);
     test_gate_open(&comes);
     test_join(&late);
     test_join(&oldest);
