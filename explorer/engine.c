@@ -210,6 +210,7 @@ static void maybe_interrupt(engine_thread *self)
     engine_event((uintptr_t)&self->handler, 1);
     report_step(NULL, "a signal handler runs");
     handler();
+    self->is_restarted = true;
     report_step(NULL, "the signal handler returns");
 }
 

@@ -55,7 +55,7 @@ typedef struct engine_thread {
     int awaited;           /**< whom it joins */
     void (*handler)(void); /**< see model_interrupt */
     uint32_t run_length;   /**< steps since another ran */
-    bool is_restarted;     /**< its restartable sequence begins anew; see memory.h */
+    bool is_restarted;     /**< its restartable sequence is undone; see memory.h */
     const void *asleep_at; /**< where in the program, for reports */
     const void *call_site; /**< of its present call of the library, for reports */
 } engine_thread;
@@ -142,7 +142,7 @@ _Noreturn void engine_stop(void);
 void engine_look_at_clock(void);
 /** A deadline that somebody may come to wait for. */
 void engine_note_deadline(thrum_time deadline);
-/** A fence in every thread; the restartable sequences of all begin anew (see memory.h). */
+/** A fence in every thread; the restartable sequences of all are undone (see memory.h). */
 void engine_restart_others(const void *pc);
 /** Only the running thread goes on. */
 void engine_forget_others(void);

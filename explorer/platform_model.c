@@ -160,7 +160,7 @@ uint64_t *th_restart_sequence(void)
 
 void th_restart_others(void)
 {
-    if (engine.running)
+    if (engine.running && !has_no_sequences)
         engine_restart_others(HERE);
 }
 

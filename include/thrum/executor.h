@@ -128,7 +128,8 @@ THRUM_API int thrum_executor_map(thrum_executor *executor, thrum_target target, 
  *  @param ret_failed  with THRUM_EFAILED, where a failed future goes that the caller frees: ask
  *                     thrum_future_error (NULL: there was no memory for it); may be NULL
  *  @return as thrum_executor_map; THRUM_ETIMEDOUT: calls that have not begun are not made, and
- *          nothing is written to `results` any more
+ *          nothing is written to `results` any more; those under way go on, so the modules of
+ *          `target` and of the caller stay loaded
  *  @blocks until `deadline`   @thread any   @memory release, then acquire
  *  @python list(Executor.map(fn, inputs, timeout=...))   @since 0.1 */
 THRUM_API int thrum_executor_map_until(thrum_executor *executor, thrum_target target,
@@ -140,10 +141,16 @@ THRUM_API int thrum_executor_map_until(thrum_executor *executor, thrum_target ta
 typedef size_t thrum_private_caller(thrum_target target, void **values, size_t n,
                                     const bool *has_failed);
 
+#ifdef __cplusplus
+#define THRUM_PRIVATE_INLINE inline
+#else
+#define THRUM_PRIVATE_INLINE static inline
+#endif
+
 /** Private: it is compiled into the program, and not into the library, because calls and returns
  *  within one of them are faster than from one to the other (docs/performance.md, map_large). */
-static inline size_t thrum_private_call_each(thrum_target target, void **values, size_t n,
-                                             const bool *has_failed)
+THRUM_PRIVATE_INLINE size_t thrum_private_call_each(thrum_target target, void **values, size_t n,
+                                                    const bool *has_failed)
 {
     for (size_t i = 0; i < n; i++) {
         void *result = target(values[i]);
@@ -160,12 +167,26 @@ THRUM_API int thrum_private_map(thrum_executor *executor, thrum_target target, v
                                 thrum_future **ret_failed, thrum_private_caller *caller);
 
 #if defined(__OPTIMIZE__)
-#define thrum_executor_map(executor, target, inputs, n, results)                                   \
-    thrum_private_map((executor), (target), (inputs), (n), (results), THRUM_FOREVER, NULL,         \
-                      thrum_private_call_each)
-#define thrum_executor_map_until(executor, target, inputs, n, results, deadline, ret_failed)       \
-    thrum_private_map((executor), (target), (inputs), (n), (results), (deadline), (ret_failed),    \
-                      thrum_private_call_each)
+/** Private: thrum_executor_map, with calls made in this module. */
+THRUM_PRIVATE_INLINE int thrum_private_map_here(thrum_executor *executor, thrum_target target,
+                                                void *const *inputs, size_t n, void **results)
+{
+    return thrum_private_map(executor, target, inputs, n, results, THRUM_FOREVER, NULL,
+                             thrum_private_call_each);
+}
+
+/** Private: thrum_executor_map_until, likewise. */
+THRUM_PRIVATE_INLINE int thrum_private_map_here_until(thrum_executor *executor, thrum_target target,
+                                                      void *const *inputs, size_t n, void **results,
+                                                      thrum_time deadline,
+                                                      thrum_future **ret_failed)
+{
+    return thrum_private_map(executor, target, inputs, n, results, deadline, ret_failed,
+                             thrum_private_call_each);
+}
+
+#define thrum_executor_map(...) thrum_private_map_here(__VA_ARGS__)
+#define thrum_executor_map_until(...) thrum_private_map_here_until(__VA_ARGS__)
 #endif
 
 /** A map that is consumed result by result. Used by one thread at a time. */

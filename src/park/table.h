@@ -50,7 +50,7 @@ typedef struct th_waiter {
      *  key, to tidy the object up. */
     void (*withdrawn)(struct th_waiter *waiter, struct th_bucket *bucket);
     /** Called by the waiter itself if it has not been granted by `overdue_at`, and again each time
-     *  it has waited twice as long since `since`; or NULL. */
+     *  it has waited twice as long since `since`; or NULL. May grant the waiter itself. */
     void (*overdue)(struct th_waiter *waiter);
     thrum_time overdue_at;
 } th_waiter;

@@ -7,8 +7,11 @@
  *  State       One flag, set by a constructor before main: the kernel restarts sequences for us.
  *  Protocol    glibc registers every thread with the kernel and says where; membarrier interrupts
  *              the processors on which threads of this process run.
- *  Without     An older kernel or C library, valgrind, GLIBC_TUNABLES=glibc.pthread.rseq=0: then no
- *              thread has a sequence, and locks are released by compare-exchange. */
+ *  Without     An older kernel or C library, another processor, valgrind,
+ *              GLIBC_TUNABLES=glibc.pthread.rseq=0: then no thread has a sequence, and locks are
+ *              released by compare-exchange.
+ *  Forbidden   A program that forbids itself membarrier after it has begun (seccomp) cannot queue
+ *              for a lock: there is no other way to know what the holder sees, so it panics. */
 #include "platform/restart.h"
 
 #include <errno.h>
@@ -20,13 +23,15 @@
 
 #include "platform/panic.h"
 
-#if defined(__has_include)
+/* Where thrum/restartable.h has sequences, if the C library registers threads for them. */
+#if defined(__x86_64__) && defined(__LP64__) && defined(__has_include)
 #if __has_include(<sys/rseq.h>)
 #include <sys/rseq.h>
 #define HAS_RSEQ 1
 #endif
 #endif
 
+#if defined(HAS_RSEQ)
 static bool restarts;
 
 static long membarrier(int command)
@@ -36,10 +41,9 @@ static long membarrier(int command)
 
 __attribute__((constructor)) static void enlist(void)
 {
-#if defined(HAS_RSEQ)
     restarts = __rseq_size != 0 && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0;
-#endif
 }
+#endif
 
 uint64_t *th_restart_sequence(void)
 {
@@ -54,8 +58,11 @@ uint64_t *th_restart_sequence(void)
 
 void th_restart_others(void)
 {
+#if defined(HAS_RSEQ)
     int saved = errno;
     if (restarts && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) != 0)
-        th_panic("membarrier worked when the program began, and is forbidden now");
+        th_panic("membarrier was possible at first, and no more (seccomp?): locks need it, "
+                 "unless GLIBC_TUNABLES=glibc.pthread.rseq=0");
     errno = saved;
+#endif
 }

@@ -6,13 +6,13 @@
 
 #include <stdint.h>
 
-/** Where the kernel learns which sequence the calling thread is in, or NULL: there are none, and
- *  who waits need not restart any. The same for every thread of a process. */
+/** Where the kernel learns which sequence the calling thread is in, or NULL: there are none. */
 uint64_t *th_restart_sequence(void);
 
-/** Every other thread that is in a sequence now will begin it anew, and has gone through a full
+/** Every other thread that is in a sequence now will leave it undone, and has gone through a full
  *  memory barrier: what it stored before, the caller sees; what the caller stored before, it will
- *  see. Takes microseconds if the others are running. */
+ *  see. Takes microseconds if the others are running; nothing, and does nothing, where there are no
+ *  sequences. */
 void th_restart_others(void);
 
 #endif

@@ -7,7 +7,7 @@
  *  Protocol    Anyone may take a free lock, waiters or not: the running thread that takes it again
  *              keeps its caches warm and needs no system call. A release with waiters wakes one of
  *              them, the designated waker's rule: while it is on its way (QUEUED without WAKE),
- *              further releases wake nobody and cost what they cost without waiters. A woken
+ *              further releases wake nobody (but see Late) and cost what they cost alone. A woken
  *              waiter that finds the lock taken goes back to the head of the queue, and if it has
  *              been waiting for more than a millisecond it asks for HANDOFF: being awake and
  *              spinning, it is given the lock by the next release. So the lock is hardly ever
@@ -295,19 +295,35 @@ static bool release_to_queue(const th_ownable *lock)
     return true;
 }
 
+/** Before one who is not the owner releases: from now on the owner's own release sees it. Under the
+ *  bucket lock, so that one that finds FOREIGN set comes after the barrier of who has set it. */
+static void mark_foreign(const th_ownable *lock)
+{
+    th_bucket *bucket = th_bucket_lock((uintptr_t)lock->object);
+    uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
+    while (th_owner_of(word) != 0 && (word & TH_FOREIGN) == 0) {
+        /* relaxed: it says nothing of other memory */
+        if (!th_cas_rlx(lock->word, &word, word | TH_FOREIGN))
+            continue;
+        if (marks_stay(lock, word, TH_FOREIGN))
+            break;
+        word = th_load_rlx(lock->word); /* relaxed: looked at again */
+    }
+    th_bucket_unlock(bucket);
+}
+
 bool th_ownable_release(const th_ownable *lock, const th_context *self)
 {
+    bool is_marked = false;
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
     for (;;) {
         uint32_t owner = th_owner_of(word);
         if (owner == 0)
             return false;
-        if (owner != self->self && (word & TH_FOREIGN) == 0) {
-            /* relaxed: marks_stay sees to it that the owner cannot release it at the same time */
-            if (th_cas_rlx(lock->word, &word, word | TH_FOREIGN)) {
-                (void)marks_stay(lock, word, TH_FOREIGN);
-                word = th_load_rlx(lock->word); /* relaxed: looked at again */
-            }
+        if (owner != self->self && !is_marked) {
+            mark_foreign(lock);
+            is_marked = true;
+            word = th_load_rlx(lock->word); /* relaxed: looked at again */
             continue;
         }
         if ((word & TH_WAKE) != 0) {

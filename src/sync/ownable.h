@@ -14,20 +14,23 @@
  *                         but QUEUED is set, by its restartable sequence (thrum/restartable.h).
  *      QUEUED             somebody may be queued. Set under the bucket lock by who queues or moves;
  *                         cleared under it by a releaser that empties the queue. Legal to be set in
- *                         vain; illegal to be clear while somebody is queued. Who sets it, WAKE or
- *                         FOREIGN in a word that another holds, sees whether it stays (marks_stay).
+ *                         vain; illegal to be clear while somebody is queued. Who sets it, or any
+ *                         other flag, in a word that another holds sees whether it stays
+ *                         (marks_stay).
  *      WAKE               the next release must wake one who is queued. Clear, with QUEUED set,
  *                         while a waiter that has been woken is on its way: then releases wake
  *                         nobody else. Set under the bucket lock by who queues first or again, and
  *                         by the woken waiter when it takes the lock or gives up; cleared by the
  *                         release that wakes. Legal to be set too early (one wake-up too many);
- *                         illegal to be clear while somebody is queued and nobody on its way.
+ *                         illegal to be clear for ever while somebody is queued and nobody on its
+ *                         way.
  *      HANDOFF            the oldest waiter has waited for more than TH_TURN_NS: the next release
  *                         gives it the lock. Implies WAKE. Set and cleared with it.
  *      FOREIGN            some thread has released it that did not acquire it, or has tried: the
  *                         lock is used as a signal, "owner" means nothing, deadlock walks pass it
- *                         by. Never cleared. Set in a held word before it is released so, for then
- *                         the owner, if it releases at the same time, sees it. */
+ *                         by. Never cleared. Set in a held word, under the bucket lock, before it
+ *                         is released so, for then the owner, if it releases at the same time, sees
+ *                         it. */
 enum {
     TH_QUEUED = THRUM_PRIVATE_QUEUED,
     TH_WAKE = 2,

@@ -65,7 +65,22 @@ void uses(void)
     thrum_warning("no arguments");
 }
 USES
-for cc in $(compilers gcc clang); do
+cat >"$work/map.c" <<'MAP'
+#include <thrum.h>
+
+static void *work(void *arg) { return arg; }
+
+int uses(thrum_executor *executor);
+int uses(thrum_executor *executor)
+{
+    int a, b;
+    return thrum_executor_map(executor, work, (void *[]){&a, &b}, 2, NULL) +
+           thrum_executor_map_until(executor, work, (void *[]){&a, &b}, 2, NULL, 0, NULL);
+}
+MAP
+for cc in $(compilers gcc clang); do # a macro only where the program is optimised
+    check "$cc" c c11 "$work/map.c" -O0
+    check "$cc" c c11 "$work/map.c" -O2
     check "$cc" c c11 "$work/uses.c" -Dnullptr_or_null=NULL
     check "$cc" c c11 tests/headers/contract.c
 done

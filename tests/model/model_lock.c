@@ -433,7 +433,7 @@ MODEL(lock, misuse, .what = "a release of a free lock is told to one handler, wi
 
 /* ---- more releases than holds ---- */
 
-static bool released[3];
+static bool released[4];
 
 static void release_checked(void)
 {
@@ -466,6 +466,17 @@ static void one_release_too_many(void)
 MODEL(lock, released_beside_owner, .what = "the owner and another release one hold",
       .setup = listen_first, .threads = {forward_signal, release_checked},
       .finish = one_release_too_many)
+/** Two holds, four releases. */
+static void two_releases_too_many(void)
+{
+    model_assert(told + !released[1] + !released[2] == 2);
+    model_assert(!thrum_lock_locked(&lock));
+}
+
+MODEL(lock, released_beside_owner_by_two, .what = "two others beside owners, one of whom waits",
+      .setup = listen_first,
+      .threads = {forward_signal, release_checked, release_checked, forward_signal},
+      .finish = two_releases_too_many, .preemptions = 3)
 MODEL(lock, released_beside_owner_three, .what = "the same, with one that waits",
       .setup = listen_first, .threads = {forward_signal, release_checked, forward_signal},
       .finish = one_release_too_many, .preemptions = 2)

@@ -5,9 +5,15 @@
 #include "platform/restart.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 
 #include "park/context.h"
 #include "runner.h"
@@ -44,6 +50,23 @@ TEST(restart, a_simple_word_is_freed_and_no_other)
     check_frees_simple_words();
 }
 
+/** Whether the C library and the kernel have what sequences need. */
+static bool has_sequences(void)
+{
+#if defined(__x86_64__) && __has_include(<sys/rseq.h>)
+    long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    return __rseq_size != 0 && commands > 0 &&
+           (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) != 0;
+#else
+    return false;
+#endif
+}
+
+TEST(restart, sequences_are_used_where_there_are_any)
+{
+    CHECK_EQ(th_restart_sequence() != NULL, has_sequences());
+}
+
 TEST(restart, a_sequence_is_taken_back)
 {
     th_self();
@@ -64,7 +87,7 @@ TEST(restart, errno_is_kept)
 static bool stops;
 static long marks_seen; /**< by the owner, each before it takes the mark away */
 
-/** Own the word and free it, time and again; a mark is taken away by the exchange. */
+/** Own the word and free it, time and again; a mark is counted, then taken away. */
 static void *own_and_free(void *arg)
 {
     th_self();
@@ -74,9 +97,11 @@ static void *own_and_free(void *arg)
                                          __ATOMIC_RELAXED) ||
             thrum_private_free_word(&word, ME))
             continue;
-        seen = __atomic_load_n(&word, __ATOMIC_RELAXED);
-        if ((seen & MARK) != 0)
-            __atomic_fetch_add(&marks_seen, 1, __ATOMIC_RELEASE);
+        seen = ME;
+        if (__atomic_compare_exchange_n(&word, &seen, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            continue;
+        CHECK_EQ(seen, ME | MARK);
+        __atomic_fetch_add(&marks_seen, 1, __ATOMIC_RELEASE);
         __atomic_store_n(&word, 0, __ATOMIC_RELEASE);
     }
     return arg;
