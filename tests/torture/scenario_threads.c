@@ -98,6 +98,7 @@ const scenario scenario_thread = {
     .check = thread_check,
     .least = 1,
     .in_mixed = true,
+    .starts = true,
 };
 
 /* ---- local ---- */
@@ -183,6 +184,7 @@ const scenario scenario_local = {
     .check = local_check,
     .least = 1,
     .in_mixed = true,
+    .starts = true,
 };
 
 /* ---- thousands: one worker and a crowd that it wakes in one call ---- */
@@ -301,4 +303,5 @@ const scenario scenario_thousands = {
     .check = thousands_check,
     .least = 1,
     .most = 1,
+    .starts = true,
 };

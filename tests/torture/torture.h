@@ -98,6 +98,7 @@ typedef struct scenario {
     unsigned least, most; /**< workers; 0 for no limit above */
     bool forks;           /**< left out under Thread- and AddressSanitizer, not `in_mixed` */
     bool outlives;        /**< some of its threads live on: left out under ThreadSanitizer */
+    bool starts;          /**< threads all the time: without signals under ThreadSanitizer */
     bool hidden;          /**< a specimen of what must be found: not part of "all" */
     bool mixed;           /**< all others with `in_mixed` at once */
     bool in_mixed;
