@@ -136,10 +136,11 @@ THRUM_API int thrum_executor_map_until(thrum_executor *executor, thrum_target ta
                                        void *const *inputs, size_t n, void **results,
                                        thrum_time deadline, thrum_future **ret_failed);
 
-/** Private: calls `target` with each of `n` values and puts the result in its place, until a call
- *  sets `*has_failed`; how many have not. */
-typedef size_t thrum_private_caller(thrum_target target, void **values, size_t n,
-                                    const bool *has_failed);
+/** Private: calls `target` with each of `n` values, the inputs from `begin`, and puts the result in
+ *  its place, up to the input `*end`, which may come nearer meanwhile, and until a call sets
+ *  `*has_failed`; how many have not. */
+typedef size_t thrum_private_caller(thrum_target target, void **values, size_t n, size_t begin,
+                                    const size_t *end, const bool *has_failed);
 
 #ifdef __cplusplus
 #define THRUM_PRIVATE_INLINE inline
@@ -150,15 +151,18 @@ typedef size_t thrum_private_caller(thrum_target target, void **values, size_t n
 /** Private: it is compiled into the program, and not into the library, because calls and returns
  *  within one of them are faster than from one to the other (docs/performance.md, map_large). */
 THRUM_PRIVATE_INLINE size_t thrum_private_call_each(thrum_target target, void **values, size_t n,
+                                                    size_t begin, const size_t *end,
                                                     const bool *has_failed)
 {
-    for (size_t i = 0; i < n; i++) {
-        void *result = target(values[i]);
+    size_t done = 0;
+    /* relaxed: what lies beyond a failure need not be called */
+    while (done < n && begin + done < __atomic_load_n(end, __ATOMIC_RELAXED)) {
+        void *result = target(values[done]);
         if (*has_failed)
-            return i;
-        values[i] = result;
+            break;
+        values[done++] = result;
     }
-    return n;
+    return done;
 }
 
 /** Private: thrum_executor_map_until, with what makes the calls; NULL: the library's own. */

@@ -42,8 +42,6 @@
 /** How long the caller looks on before it submits further shares. */
 #define WATCH_US 10
 #define STRETCH ((size_t)th_limit(512, 2))
-/** In how many steps a stretch is called: before each a look at where the inputs end. */
-#define STEPS 8
 
 /** What a share is at work on. */
 typedef struct stretch {
@@ -231,14 +229,8 @@ static bool exchange(job *all, stretch *mine, th_pace *pace)
 static void call_all(job *all, stretch *mine)
 {
     th_failure *before = th_failure_exchange(&mine->failure);
-    size_t done = 0, step = (mine->count + STEPS - 1) / STEPS;
-    /* relaxed: a hint; what lies beyond a failure need not be called */
-    while (done < mine->count && mine->begin + done < th_load_rlx(&all->end) &&
-           !mine->failure.has_failed) {
-        size_t count = mine->count - done < step ? mine->count - done : step;
-        done += all->caller(all->target, mine->values + done, count, &mine->failure.has_failed);
-    }
-    mine->done = done;
+    mine->done = all->caller(all->target, mine->values, mine->count, mine->begin, &all->end,
+                             &mine->failure.has_failed);
     th_failure_exchange(before);
 }
 

@@ -295,21 +295,23 @@ static bool release_to_queue(const th_ownable *lock)
     return true;
 }
 
-/** Before one who is not the owner releases: from now on the owner's own release sees it. Under the
- *  bucket lock, so that one that finds FOREIGN set comes after the barrier of who has set it. */
-static void mark_foreign(const th_ownable *lock)
+/** Before one who is not the owner releases: whether the word has FOREIGN, so that from now on each
+ *  owner's own release sees it; false: nobody holds the lock. Under the bucket lock, so that one
+ *  that finds FOREIGN set comes after the barrier of who has set it. */
+static bool mark_foreign(const th_ownable *lock)
 {
+    bool is_marked = false;
     th_bucket *bucket = th_bucket_lock((uintptr_t)lock->object);
     uint32_t word = th_load_rlx(lock->word); /* relaxed: the CAS looks again */
-    while (th_owner_of(word) != 0 && (word & TH_FOREIGN) == 0) {
+    while (!is_marked && th_owner_of(word) != 0) {
         /* relaxed: it says nothing of other memory */
-        if (!th_cas_rlx(lock->word, &word, word | TH_FOREIGN))
-            continue;
-        if (marks_stay(lock, word, TH_FOREIGN))
-            break;
-        word = th_load_rlx(lock->word); /* relaxed: looked at again */
+        if (th_cas_rlx(lock->word, &word, word | TH_FOREIGN)) {
+            is_marked = marks_stay(lock, word, TH_FOREIGN);
+            word = th_load_rlx(lock->word); /* relaxed: looked at again */
+        }
     }
     th_bucket_unlock(bucket);
+    return is_marked;
 }
 
 bool th_ownable_release(const th_ownable *lock, const th_context *self)
@@ -321,7 +323,8 @@ bool th_ownable_release(const th_ownable *lock, const th_context *self)
         if (owner == 0)
             return false;
         if (owner != self->self && !is_marked) {
-            mark_foreign(lock);
+            if (!mark_foreign(lock))
+                return false;
             is_marked = true;
             word = th_load_rlx(lock->word); /* relaxed: looked at again */
             continue;

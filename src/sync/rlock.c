@@ -5,8 +5,8 @@
  *  Purpose     threading.RLock: an ownable whose owner counts.
  *  State       The word's card is in sync/ownable.h. `count` is written by the owner only: 1 when
  *              it takes the word, up and down while it holds it; it means nothing while the word is
- *              free. Others read it only in thrum_rlock_release's fast path, where the CAS on the
- *              word decides. */
+ *              free. Others read it only in thrum_rlock_release's fast path, where the word
+ *              decides. */
 #include "thrum/rlock.h"
 
 #include "platform/atomic.h"

@@ -256,6 +256,34 @@ TEST(executor_map, map_timeout)
         CHECK_PTR(own[i], NULL);
 }
 
+static test_gate late_gate = TEST_GATE_INIT;
+static int blocked;
+
+/** Short calls, so that they go by the handful, and then one that blocks. */
+static void *block_at_last(void *number)
+{
+    if ((intptr_t)number == 2000) {
+        bump(&blocked);
+        test_gate_wait(&late_gate);
+    }
+    return square(number);
+}
+
+TEST(executor_map, after_its_deadline_no_call_begins)
+{
+    number_inputs();
+    THRUM_EXECUTOR(pool, .max_workers = 1);
+    /* again, with more time, if the deadline comes before the call that blocks */
+    for (double seconds = 0.05; count_of(&blocked) == 0; seconds *= 2)
+        CHECK_STATUS(thrum_executor_map_until(pool, block_at_last, inputs, 4000, results,
+                                              thrum_after(seconds), NULL),
+                     THRUM_ETIMEDOUT);
+    test_gate_open(&late_gate);
+    CHECK_STATUS(thrum_executor_shutdown(pool, THRUM_WAIT), 0);
+    for (int i = 2001; i < 4000; i++)
+        CHECK_EQ(calls[i], 0);
+}
+
 typedef struct shutter {
     thrum_executor *pool;
     test_gate *gate;
