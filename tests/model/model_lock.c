@@ -303,7 +303,7 @@ static void forward_signal(void)
 }
 
 MODEL(lock, signals_two, .what = "the same with two that wait", .setup = hold_it,
-      .threads = {holder, forward_signal, give_signal, forward_signal}, .preemptions = 2)
+      .threads = {holder, forward_signal, give_signal, forward_signal}, .preemptions = 3)
 
 static unsigned refused_by[3];
 
