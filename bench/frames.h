@@ -71,7 +71,8 @@ double bench_two(void (*turn)(int me));
 
 /* ---- threads ---- */
 
-/** us per thread: one() starts a thread that adds 1 to `ran`, and joins it. */
+/** us per thread: one() starts a thread that adds 1 to `ran`, and joins it; beside as many busy
+ *  threads as `--threads` says, or none. */
 double bench_threads_run(void (*one)(void), const long *ran);
 
 /* ---- waking many ---- */

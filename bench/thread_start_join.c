@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  Start a thread that only says it ran, and join it. */
+ *  Start a thread that only says it ran, and join it: on an idle machine, and beside N threads that
+ *  compute. */
 #include <pthread.h>
 #include <threads.h>
 
@@ -62,4 +63,6 @@ static double c11_round(void)
 static const bench_contender contenders[] = {
     {"thrum", thrum_round}, {"glibc", glibc_round}, {"C11", c11_round}};
 
-BENCH_MAIN("thread start + join", "us per thread", BENCH_LOWER_IS_BETTER, contenders)
+BENCH_VARIANTS("--threads 0,--threads 4")
+BENCH_MAIN("thread start + join beside N busy ones", "us per thread", BENCH_LOWER_IS_BETTER,
+           contenders)

@@ -270,6 +270,9 @@ static bool somebody_is_alive(void)
 
 static void look_for_leaks(void)
 {
+    for (int i = 0; i < engine.threads_made; i++)
+        if (engine.threads[i].is_owed && engine.threads[i].state == THREAD_DONE)
+            engine_verdict(THRUM_CHECK_LEAK, "thread %d has ended and was not collected", i);
     size_t bytes, blocks;
     char place[128];
     const void *leaked = world_find_leak(&bytes, &blocks);
@@ -380,6 +383,18 @@ void engine_join(int awaited, const void *pc)
     }
     vclock_join(&self->now, &engine.threads[awaited].now);
     engine_event((uintptr_t)&engine.threads[awaited], 1);
+}
+
+void engine_expect_owed(int number)
+{
+    if (!engine.threads[number].is_owed)
+        engine_verdict(THRUM_CHECK_CRASH, "thread %d is asked for, but has been collected", number);
+}
+
+void engine_collect(int number)
+{
+    engine_expect_owed(number);
+    engine.threads[number].is_owed = false;
 }
 
 void engine_stop(void)

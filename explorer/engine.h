@@ -55,6 +55,7 @@ typedef struct engine_thread {
     int awaited;           /**< whom it joins */
     void (*handler)(void); /**< see model_interrupt */
     uint32_t run_length;   /**< steps since another ran */
+    bool is_owed;          /**< somebody is still to collect it, once */
     bool is_restarted;     /**< its restartable sequence is undone; see memory.h */
     const void *asleep_at; /**< where in the program, for reports */
     const void *call_site; /**< of its present call of the library, for reports */
@@ -137,6 +138,11 @@ void engine_sleep(const uint32_t *word, thrum_time deadline, const void *pc);
 void engine_wake(const uint32_t *word, const void *pc);
 /** Wait for the end of a thread. */
 void engine_join(int awaited, const void *pc);
+
+/** Somebody asks for the thread, which platform_model.c has made: red if it has been collected. */
+void engine_expect_owed(int number);
+/** Somebody collects it: red the second time, and at the end of the execution if nobody has. */
+void engine_collect(int number);
 _Noreturn void engine_stop(void);
 /** Let time pass, at the explorer's choice; what a look at the clock does. */
 void engine_look_at_clock(void);

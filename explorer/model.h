@@ -92,8 +92,14 @@ void model_interrupt(void (*handler)(void));
 /** In `setup`: the system has no restartable sequences (platform/restart.h). */
 void model_without_sequences(void);
 
+/** In `setup`: the kernel does not tell the ends of threads (platform/ending.h). */
+void model_without_endings(void);
+
 /** In `setup`: who is woken may be long in coming (platform/cpu.h). */
 void model_with_late_wakes(void);
+
+/** What thrum does in exit, called by this thread. Does not come back. */
+_Noreturn void model_exit(void);
 
 /** Both branches of a fork are explored: 0 in the child, in which the caller is the only thread,
  *  1 in the parent. Runs what thrum registered with th_at_fork. In the child `finish` is not

@@ -3,7 +3,7 @@
  *  Platform, as the explorer has it.
  *
  *  Purpose     The functions of src/platform whose native form asks the operating system, for code
- *              compiled with TH_BACKEND_MODEL: futex, clock, thread, memory, cpu, panic.
+ *              compiled with TH_BACKEND_MODEL: futex, clock, thread, ending, memory, cpu, panic.
  *  State       Ordinary static variables: part of the world, set back before every execution. What
  *              constructors register before the first execution so stays registered. */
 #include "platform_model.h"
@@ -17,6 +17,7 @@
 #include "memory.h"
 #include "platform/clock.h"
 #include "platform/cpu.h"
+#include "platform/ending.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/panic.h"
@@ -296,6 +297,41 @@ typedef struct start {
 } start;
 
 static start starts[MODEL_THREADS];
+static uint32_t has_ended[MODEL_THREADS]; /**< 1: as good as; slept on by who awaits it */
+static bool no_endings;
+
+void model_without_endings(void)
+{
+    no_endings = true;
+}
+
+bool th_endings_are_told(void)
+{
+    return !no_endings;
+}
+
+bool th_ending_await(pthread_t thread, thrum_time deadline)
+{
+    const uint32_t *word = &has_ended[thread - 1];
+    library_point();
+    engine_expect_owed((int)thread - 1);
+    if (*word == 0)
+        engine_sleep(word, deadline, HERE);
+    engine_expect_owed((int)thread - 1);
+    return *word != 0;
+}
+
+void th_ending_rouse(pthread_t thread)
+{
+    library_point();
+    engine_wake(&has_ended[thread - 1], HERE);
+}
+
+static void endings_tell(void)
+{
+    has_ended[engine.current] = 1;
+    engine_wake(&has_ended[engine.current], HERE);
+}
 static int first_thread; /**< whose native id is the process's; another in a forked child */
 
 /** Counts as the library's: it is not the program that calls the body. */
@@ -304,6 +340,7 @@ __attribute__((section("thrum_text"))) static void *start_thread(void *arg)
     const start *one = arg;
     void *result = one->body(one->arg);
     platform_thread_ends();
+    endings_tell();
     return result;
 }
 
@@ -324,6 +361,7 @@ int th_thread_create(pthread_t *ret_thread, void *(*body)(void *), void *arg, si
         engine_verdict(THRUM_CHECK_CRASH, "more than %d threads in one execution", MODEL_THREADS);
     starts[number] = (start){body, arg};
     engine_spawn(start_thread, &starts[number]);
+    engine.threads[number].is_owed = true;
     *ret_thread = (pthread_t)(number + 1);
     report_step(HERE, "starts thread %d", number);
     return 0;
@@ -333,11 +371,12 @@ void th_thread_reap(pthread_t thread)
 {
     library_point();
     engine_join((int)thread - 1, HERE);
+    engine_collect((int)thread - 1);
 }
 
 void th_thread_detach(pthread_t thread)
 {
-    (void)thread;
+    engine_collect((int)thread - 1);
 }
 
 pthread_t th_thread_self(void)
@@ -464,6 +503,12 @@ void platform_program_ends(void)
         exit_handlers[--exit_handler_count]();
 }
 
+_Noreturn void model_exit(void)
+{
+    platform_program_ends();
+    th_stop_for_good();
+}
+
 int th_at_fork(void (*before)(void), void (*after_parent)(void), void (*after_child)(void))
 {
     if (fork_count == HANDLERS_MAX)
@@ -482,6 +527,8 @@ int model_fork(void)
     if (is_child) {
         engine_forget_others();
         first_thread = engine.current;
+        for (int i = 0; i < engine.threads_made; i++)
+            has_ended[i] = i != engine.current;
     }
     for (unsigned i = 0; i < fork_count; i++) {
         void (*after)(void) = is_child ? forks[i].after_child : forks[i].after_parent;

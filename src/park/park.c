@@ -152,6 +152,27 @@ void th_announce_wait(const th_waiter *waiter)
         th_probe_blocked(waiter);
 }
 
+void th_wait_elsewhere_begin(th_waiter *waiter, uintptr_t key)
+{
+    th_bucket *bucket = th_bucket_lock(key);
+    th_bucket_append(bucket, waiter, key);
+    th_bucket_unlock(bucket);
+    th_announce_wait(waiter);
+}
+
+void th_wait_elsewhere_end(th_waiter *waiter)
+{
+    th_bucket *bucket = th_bucket_lock(th_load_rlx(&waiter->key)); /* relaxed: the caller's own */
+    const th_waiter *found = bucket->first;
+    while (found != NULL && found != waiter)
+        found = found->next;
+    if (found != NULL) /* not so in a child that a signal handler has forked meanwhile */
+        th_bucket_remove(bucket, waiter);
+    if (waiter->untimed)
+        th_store_rlx(&waiter->context->waits_on, 0); /* relaxed: as in th_park */
+    th_bucket_unlock(bucket);
+}
+
 void th_doze(th_context *self, thrum_time deadline)
 {
     self->parker.suspend(&self->parker, deadline);

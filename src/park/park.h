@@ -18,4 +18,9 @@ void th_doze(th_context *self, thrum_time deadline);
  *  th_park, without bucket locks, where an owner is known. */
 void th_announce_wait(const th_waiter *waiter);
 
+/** Show deadlock walks that the caller waits by other means than th_park: from begin to end it
+ *  stands in the queue of a key that nobody wakes. */
+void th_wait_elsewhere_begin(th_waiter *waiter, uintptr_t key);
+void th_wait_elsewhere_end(th_waiter *waiter);
+
 #endif

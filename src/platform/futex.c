@@ -22,7 +22,7 @@
 
 #define NS_PER_S 1000000000
 
-void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
+static void sleep_on(const uint32_t *word, uint32_t expected, thrum_time deadline, int operation)
 {
     if (th_fault(TH_FAULT_FUTEX) || th_chaos_cuts_wait(&deadline))
         return;
@@ -36,14 +36,33 @@ void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
         }
         until_or_never = &until;
     }
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, until_or_never, NULL,
-            FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, word, operation, expected, until_or_never, NULL, FUTEX_BITSET_MATCH_ANY);
     errno = saved;
+}
+
+static void wake_on(const uint32_t *word, int operation)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, operation, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+void th_futex_wait(const uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    sleep_on(word, expected, deadline, FUTEX_WAIT_BITSET_PRIVATE);
 }
 
 void th_futex_wake(const uint32_t *word)
 {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    errno = saved;
+    wake_on(word, FUTEX_WAKE_PRIVATE);
+}
+
+void th_futex_wait_shared(const uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    sleep_on(word, expected, deadline, FUTEX_WAIT_BITSET);
+}
+
+void th_futex_wake_shared(const uint32_t *word)
+{
+    wake_on(word, FUTEX_WAKE);
 }

@@ -68,9 +68,10 @@ struct thrum_thread {
     struct thrum_thread *next, *previous; /**< in that list */
     th_name *later_names;                 /**< the last given first */
     pthread_t os_thread;                  /**< meaningful while has_os_thread */
-    bool has_os_thread;                   /**< from the thread's first instructions on */
+    bool has_os_thread;                   /**< once its starter or the thread itself said so */
     bool holds_itself;                    /**< one of the references is the OS thread's */
     bool is_awaited;                      /**< counted among those whom the program's end awaits */
+    bool is_claimed;                      /**< a joiner waits for the OS thread */
     bool is_held_for_collection;          /**< one of the references is thrum_shutdown's */
 
     bool is_static; /**< never freed; constant */
@@ -84,6 +85,11 @@ thrum_thread *th_record_new(const char *name, const char *prefix);
 
 /** Free a record nobody refers to. */
 void th_record_free(thrum_thread *thread);
+
+/** One reference more, by who holds one or knows that the record does. */
+void th_record_refer(thrum_thread *thread);
+/** One less; true if it was the last, and the record is the caller's to free. */
+bool th_record_unrefer(thrum_thread *thread);
 
 /** A name to give later, not yet the thread's, or NULL. */
 th_name *th_name_new(const char *text);

@@ -9,7 +9,8 @@
  *              announces its end, gives its context back and lets go of its record, so that after a
  *              join it is no longer enumerated. A record that has left is on the list of the ended
  *              until one thread (a joiner, the freer of the last handle, or the end of the program)
- *              takes it off and thereby undertakes to collect the OS thread.
+ *              takes it off and thereby undertakes to collect the OS thread. While a joiner claims
+ *              the record, because it waits for the OS thread itself, nobody takes it off.
  *  Invariants  A living record holds a reference to itself, so enumerate may take one more. No
  *              reference is taken to a record that is not living, except by thrum_shutdown on its
  *              leaving. context->thread is written before the context is bound or under this lock,
@@ -21,8 +22,6 @@
  *              their end and are still running destructors. A lock-free list: starting a thread
  *              costs some ten microseconds, the lock some ten nanoseconds. */
 #include "thread/registry.h"
-
-#include <stdio.h>
 
 #include "park/context.h"
 #include "platform/atomic.h"
@@ -110,18 +109,6 @@ static bool await_no_more(thrum_thread *thread)
     thread->is_awaited = false;
     th_threads.awaited -= was;
     return was && th_threads.awaited == 0;
-}
-
-static void refer(thrum_thread *thread)
-{
-    th_add_rlx(&thread->references, 1); /* relaxed: the caller holds one, or the record does */
-}
-
-/** True if it was the last. */
-static bool unrefer(thrum_thread *thread)
-{
-    /* pairs: itself: what others did with the record comes before its memory is freed */
-    return !thread->is_static && th_sub_acq_rel(&thread->references, 1) == 1;
 }
 
 /* ---- who am I ---- */
@@ -254,8 +241,8 @@ int th_registry_admit(thrum_thread *thread)
         status = THRUM_ESHUTDOWN;
     } else {
         th_store_rlx(&thread->state, TH_STARTING); /* relaxed: under the lock */
-        refer(thread);
-        refer(thread);
+        th_record_refer(thread);
+        th_record_refer(thread);
         thread->holds_itself = true;
         link_last(thread, TH_IN_LIVING);
         await(thread);
@@ -270,7 +257,7 @@ void th_registry_retract(thrum_thread *thread)
     unlink_thread(thread);
     bool last_awaited = await_no_more(thread);
     thread->holds_itself = false;
-    unrefer(thread);
+    th_record_unrefer(thread);
     th_store_rlx(&thread->owner, 0);      /* relaxed: an ident is a number */
     th_store_rlx(&thread->state, TH_NEW); /* relaxed: admit looks under the lock */
     th_rawlock_release(&th_threads.lock);
@@ -278,11 +265,25 @@ void th_registry_retract(thrum_thread *thread)
         thrum_event_set(&th_threads.nobody_awaited);
 }
 
+/** Under the lock. */
+static void set_os_thread(thrum_thread *thread, pthread_t os_thread)
+{
+    thread->os_thread = os_thread;
+    thread->has_os_thread = true;
+}
+
+void th_registry_introduce(thrum_thread *thread, pthread_t os_thread)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    if (thread->list == TH_IN_LIVING)
+        set_os_thread(thread, os_thread);
+    th_rawlock_release(&th_threads.lock);
+}
+
 void th_registry_meet(thrum_thread *thread)
 {
     th_rawlock_acquire(&th_threads.lock);
-    thread->os_thread = th_thread_self();
-    thread->has_os_thread = true;
+    set_os_thread(thread, th_thread_self());
     th_thread_set_os_name(thread->os_thread, thread->name);
     /* relaxed: both under the lock. A daemon that the end has overtaken stays without a number: it
      * will not run, and th_shutdown_has_stopped knows it by that. */
@@ -302,7 +303,7 @@ void th_registry_leave(thrum_thread *thread)
     bool last_awaited = await_no_more(thread);
     /* relaxed: the phase changes under this lock */
     if (th_load_rlx(&th_threads.phase) == TH_PHASE_JOINING) {
-        refer(thread);
+        th_record_refer(thread);
         thread->is_held_for_collection = true;
     }
     th_rawlock_release(&th_threads.lock);
@@ -310,12 +311,44 @@ void th_registry_leave(thrum_thread *thread)
         thrum_event_set(&th_threads.nobody_awaited);
 }
 
+bool th_registry_claim(thrum_thread *thread, pthread_t *ret_os_thread)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool claims = thread->list == TH_IN_LIVING && th_record_state(thread) == TH_RUNNING &&
+                  thread->kind == TH_KIND_STARTED && thread != th_threads.main &&
+                  thread->has_os_thread && !thread->is_claimed;
+    if (claims) {
+        thread->is_claimed = true;
+        *ret_os_thread = thread->os_thread;
+    }
+    th_rawlock_release(&th_threads.lock);
+    return claims;
+}
+
+bool th_registry_unclaim(thrum_thread *thread, bool must)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool is_exiting = thread->list == TH_IN_LIVING && th_record_state(thread) == TH_FINISHED;
+    if (must || is_exiting)
+        thread->is_claimed = false;
+    th_rawlock_release(&th_threads.lock);
+    return must || is_exiting;
+}
+
+bool th_registry_is_claimed(const thrum_thread *thread)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool is_claimed = thread->is_claimed;
+    th_rawlock_release(&th_threads.lock);
+    return is_claimed;
+}
+
 /** Take the record off the list of the ended; true if the caller is to collect its OS thread, and
  *  to drop the reference that was held for that, if `*ret_held`. */
 static bool take_ended(thrum_thread *thread, pthread_t *ret_os_thread, bool *ret_held)
 {
     th_rawlock_acquire(&th_threads.lock);
-    bool taken = thread->list == TH_IN_ENDED;
+    bool taken = thread->list == TH_IN_ENDED && !thread->is_claimed;
     *ret_held = taken && thread->is_held_for_collection;
     if (taken) {
         unlink_thread(thread);
@@ -339,7 +372,7 @@ static void destroy(thrum_thread *thread)
 void th_registry_let_go(thrum_thread *thread)
 {
     th_rawlock_acquire(&th_threads.lock);
-    bool last = thread->holds_itself && unrefer(thread);
+    bool last = thread->holds_itself && th_record_unrefer(thread);
     thread->holds_itself = false;
     th_rawlock_release(&th_threads.lock);
     if (last)
@@ -348,7 +381,7 @@ void th_registry_let_go(thrum_thread *thread)
 
 void th_registry_drop(thrum_thread *thread)
 {
-    if (unrefer(thread))
+    if (th_record_unrefer(thread))
         destroy(thread);
 }
 
@@ -371,11 +404,13 @@ void th_registry_collect(thrum_thread *thread)
         th_registry_drop(thread);
 }
 
-/** Take the longest ended; false: there is none. */
+/** Take the longest ended that nobody claims; false: there is none. */
 static bool take_any_ended(thrum_thread **ret_held, pthread_t *ret_os_thread)
 {
     th_rawlock_acquire(&th_threads.lock);
     thrum_thread *thread = th_threads.ended.first;
+    while (thread != NULL && thread->is_claimed)
+        thread = thread->next;
     if (thread != NULL) {
         unlink_thread(thread);
         *ret_os_thread = thread->os_thread;
@@ -465,72 +500,6 @@ void th_registry_await_all(void)
         thrum_event_wait(&th_threads.nobody_awaited);
 }
 
-/* ---- who is there ---- */
-
-/** Store up to `capacity` of the living, each with a reference; how many there are. */
-static size_t store_living(thrum_thread **buffer, size_t capacity)
-{
-    size_t stored = 0;
-    th_rawlock_acquire(&th_threads.lock);
-    size_t count = th_threads.living_count;
-    thrum_thread *thread = th_threads.living.first;
-    for (; buffer != NULL && stored < capacity && thread != NULL; thread = thread->next) {
-        if (thread->is_hidden)
-            continue;
-        refer(thread);
-        buffer[stored++] = thread;
-    }
-    th_rawlock_release(&th_threads.lock);
-    return count;
-}
-
-size_t thrum_enumerate(thrum_thread **buffer, size_t capacity)
-{
-    th_self();
-    size_t count = store_living(buffer, capacity);
-    if (count > 0)
-        return count;
-    /* main has gone by pthread_exit and nobody is known: the caller becomes known, if it can */
-    thrum_thread *self = th_registry_self();
-    if (!self->is_static)
-        return store_living(buffer, capacity);
-    if (buffer != NULL && capacity > 0)
-        buffer[0] = self; /* lives for ever: freeing the handle does nothing */
-    return 1;
-}
-
-size_t thrum_active_count(void)
-{
-    return thrum_enumerate(NULL, 0);
-}
-
-static size_t describe(const char *name, uint32_t native_id, char *buffer, size_t bytes)
-{
-    int length = name != NULL ? snprintf(buffer, bytes, "\"%s\" (tid %u)", name, native_id)
-                              : snprintf(buffer, bytes, "a thread that has ended");
-    return length < 0 || bytes == 0 ? 0 : (size_t)length < bytes ? (size_t)length : bytes - 1;
-}
-
-size_t th_thread_describe(uint32_t owner, char *buffer, size_t bytes)
-{
-    owner &= TH_OWNER_MASK;
-    th_rawlock_acquire(&th_threads.lock);
-    thrum_thread *thread = th_threads.living.first;
-    while (thread != NULL && th_load_rlx(&thread->owner) != owner) /* relaxed: under the lock */
-        thread = thread->next;
-    const char *name = thread != NULL ? thread->name : NULL;
-    /* relaxed: a number for a report */
-    uint32_t native_id = thread != NULL ? th_load_rlx(&thread->native_id) : 0;
-    th_context *self = th_self_or_null();
-    if (thread == NULL && self != NULL && self->self == owner) {
-        name = "a foreign thread";
-        native_id = th_native_id();
-    }
-    size_t written = describe(name, native_id, buffer, bytes);
-    th_rawlock_release(&th_threads.lock);
-    return written;
-}
-
 /* ---- fork ---- */
 
 /** Let a record go whose thread is not in this process. */
@@ -540,8 +509,8 @@ static void forget(thrum_thread *thread)
     thread->is_awaited = thread->has_os_thread = false;
     th_store_rlx(&thread->state, TH_FINISHED); /* relaxed: no other thread exists */
     thrum_event_set(&thread->met);
-    bool last = thread->is_held_for_collection && unrefer(thread);
-    last = (thread->holds_itself && unrefer(thread)) || last;
+    bool last = thread->is_held_for_collection && th_record_unrefer(thread);
+    last = (thread->holds_itself && th_record_unrefer(thread)) || last;
     thread->holds_itself = thread->is_held_for_collection = false;
     if (last)
         th_record_free(thread);
@@ -570,7 +539,7 @@ static void promote(thrum_thread *self)
     if (self->list == TH_IN_NO_LIST)
         link_last(self, TH_IN_LIVING);
     if (th_threads.main != self)
-        refer(self); /* a main thread's record is valid for ever */
+        th_record_refer(self); /* a main thread's record is valid for ever */
     th_threads.main = self;
 }
 
@@ -584,7 +553,7 @@ void th_registry_forget_others(void)
     forget_all_but(self, &th_threads.ended);
     promote(self);
     th_threads.living_count = 1; /* also if the caller was hidden until now */
-    self->is_hidden = self->is_awaited = false;
+    self->is_hidden = self->is_awaited = self->is_claimed = false;
     self->os_thread = th_thread_self();
     self->has_os_thread = true;
     /* relaxed: no other thread exists; the ident stays */

@@ -51,6 +51,8 @@ thrum_thread *th_registry_self_or_null(void);
 int th_registry_admit(thrum_thread *thread);
 /** Take the last admit back, but for the starter's reference: no thread could be made. */
 void th_registry_retract(thrum_thread *thread);
+/** The starter knows the OS thread, which may be far on its way, or gone. */
+void th_registry_introduce(thrum_thread *thread, pthread_t os_thread);
 /** The new thread's first act: it has an OS thread, whose name is set. */
 void th_registry_meet(thrum_thread *thread);
 /** The thread's last act but announcing its end: it is living no more. */
@@ -60,6 +62,13 @@ void th_registry_let_go(thrum_thread *thread);
 
 /** Drop a reference; the last frees the record and lets its OS thread collect itself. */
 void th_registry_drop(thrum_thread *thread);
+/** Let nobody collect the OS thread of a living thread, since the caller waits for it. False:
+ *  somebody else does, it is not known yet, the thread has ended or is the main thread. */
+bool th_registry_claim(thrum_thread *thread, pthread_t *ret_os_thread);
+/** Take the claim back, if the claimant `must` or the thread has announced its end although it is
+ *  still to end the program; false: not now. */
+bool th_registry_unclaim(thrum_thread *thread, bool must);
+bool th_registry_is_claimed(const thrum_thread *thread);
 /** Collect the OS thread of a thread that has ended, unless somebody else has. */
 void th_registry_collect(thrum_thread *thread);
 /** Collect those of all threads that have ended. */

@@ -15,7 +15,8 @@
  *              is. A later caller waits for the first, then awaits threads that have come to be
  *              awaited again (the first caller itself may go on), and tells daemons again.
  *  Callers     A thread inside thrum_shutdown is not awaited, whichever call it made. One that is
- *              in exit() will not come back, so it counts as ended for its joiners.
+ *              in exit() will not come back, so it counts as ended for its joiners, of whom one may
+ *              sleep until the kernel says so, and is sent away.
  *  Collecting  The OS threads of those who have ended are collected before daemons and unknown
  *              threads are told to stop: a destructor of a pthread key that calls thrum is such an
  *              unknown thread, and to wait for it once it has stopped would never end.
@@ -33,7 +34,9 @@
 #include "thread/shutdown.h"
 
 #include "park/context.h"
+#include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/ending.h"
 #include "platform/memory.h"
 #include "platform/thread.h"
 #include "thread/local.h"
@@ -44,6 +47,8 @@ typedef struct at_shutdown {
     void (*callback)(void *arg);
     void *arg;
 } at_shutdown;
+
+#define DISMISSAL_NS INT64_C(1000000)
 
 /** Under the registry's lock; the last registered first. */
 static at_shutdown *callbacks;
@@ -186,6 +191,16 @@ static thrum_thread *own_record(void)
     return self->is_static && self != th_threads.main ? NULL : self;
 }
 
+/** A joiner that sleeps until this OS thread ends, which now ends the program, goes away. It may
+ *  only be about to sleep, and would not be roused: hence again and again. */
+static void dismiss_claimant(const thrum_thread *self)
+{
+    while (th_registry_is_claimed(self)) {
+        th_ending_rouse(th_thread_self());
+        th_doze(th_self(), thrum_now() + DISMISSAL_NS);
+    }
+}
+
 static int shut_down(bool at_exit)
 {
     thrum_thread *self = own_record();
@@ -200,8 +215,10 @@ static int shut_down(bool at_exit)
         if (th_shutdown_finish_work != NULL)
             th_shutdown_finish_work();
     }
-    if (at_exit && self != NULL)
+    if (at_exit && self != NULL) {
         th_record_announce_end(self);
+        dismiss_claimant(self);
+    }
     if (role == LATER)
         thrum_event_wait(&has_ended);
     th_registry_await_all();

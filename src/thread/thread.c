@@ -15,8 +15,13 @@
  *                     of its record
  *              pthread_exit and cancellation, in the target or in a callback of steps 1 and 2, end
  *              up in the destructor of a pthread key, which goes on after the callback.
- *              Join: queue under the state word, as the wait for the thread's owner word; then one
- *              of the joiners collects the OS thread.
+ *              Join: the first joiner waits until the kernel says that the OS thread has ended
+ *              (platform/ending.h), for which it claims the record; it stands in the queue of the
+ *              record's owner word, which nobody wakes, to be seen by deadlock walks. Others, and
+ *              all where the kernel cannot be asked, queue under the state word and are woken by
+ *              the announcement. Then one of the joiners collects the OS thread. A thread that
+ *              calls exit announces its end and goes on, in shutdown.c, until nobody is awaited:
+ *              before that it sends its claimant away.
  *  Invariants  Nothing of the program's runs after the end is announced, but for destructors of
  *              pthread keys. An abandoned thread announces no end. The OS thread of every record is
  *              collected or detached exactly once.
@@ -30,6 +35,7 @@
 
 #include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/ending.h"
 #include "platform/options.h"
 #include "platform/probe.h"
 #include "platform/thread.h"
@@ -149,7 +155,9 @@ static int make_run(thrum_thread *thread)
     th_store_rlx(&thread->owner, context->self); /* relaxed: seen with RUNNING */
     pthread_t os_thread;
     status = th_thread_create(&os_thread, thread_main, context, thread->stack_bytes);
-    if (status != 0)
+    if (status == 0)
+        th_registry_introduce(thread, os_thread);
+    else
         th_context_free(context);
     return status;
 }
@@ -227,12 +235,32 @@ static int refuse_self(const thrum_thread *self)
     return THRUM_EDEADLK;
 }
 
+/** Wait for the OS thread itself; false: it has not ended by `deadline`, or the thread has
+ *  announced its end because it ends the program. */
+static bool await_os_thread(thrum_thread *thread, pthread_t os_thread, thrum_time deadline)
+{
+    th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
+    waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */
+    th_wait_elsewhere_begin(&waiter, (uintptr_t)&thread->owner);
+    bool has_ended, is_late;
+    do {
+        has_ended = th_ending_await(os_thread, deadline);
+        is_late = !has_ended && deadline != THRUM_FOREVER && thrum_now() >= deadline;
+    } while (!th_registry_unclaim(thread, has_ended || is_late));
+    th_wait_elsewhere_end(&waiter);
+    return has_ended;
+}
+
 static int await_end(thrum_thread *thread, thrum_time deadline)
 {
     if (deadline != THRUM_FOREVER && thrum_now() >= deadline)
         return THRUM_ETIMEDOUT;
     if (deadline == THRUM_FOREVER && th_shutdown_has_stopped(thread))
         return THRUM_EDEADLK;
+    pthread_t os_thread;
+    if (th_endings_are_told() && th_registry_claim(thread, &os_thread) &&
+        await_os_thread(thread, os_thread, deadline))
+        return 0;
     uintptr_t key = (uintptr_t)&thread->state;
     th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
     waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */

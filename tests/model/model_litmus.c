@@ -9,6 +9,7 @@
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/restart.h"
+#include "platform/thread.h"
 #include "thrum/lock.h"
 
 #if !defined(__clang__)
@@ -493,3 +494,32 @@ MODEL(specimen, nothing, .what = "a model that discards all of its executions",
 MODEL(specimen, history, .what = "a counter that gives two threads the same number",
       .threads = {take_without_lock, take_without_lock}, .finish = each_took_another,
       .expects = THRUM_CHECK_HISTORY)
+
+static void *end_at_once(void *arg)
+{
+    return arg;
+}
+
+static pthread_t start_thread(void)
+{
+    pthread_t thread;
+    model_assert(th_thread_create(&thread, end_at_once, NULL, 0) == 0);
+    return thread;
+}
+
+static void collect_twice(void)
+{
+    pthread_t thread = start_thread();
+    th_thread_reap(thread);
+    th_thread_reap(thread);
+}
+
+static void never_collect(void)
+{
+    (void)start_thread();
+}
+
+MODEL(specimen, collected_twice, .what = "an OS thread is joined twice", .threads = {collect_twice},
+      .expects = THRUM_CHECK_CRASH)
+MODEL(specimen, never_collected, .what = "an OS thread is neither joined nor detached",
+      .threads = {never_collect}, .expects = THRUM_CHECK_LEAK)

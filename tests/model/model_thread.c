@@ -85,11 +85,10 @@ static void join_with_another(void)
 }
 
 MODEL(thread, joined_by_two, .what = "two join one thread", .threads = {join_with_another},
-      .preemptions = 1, .long_preemptions = 2)
+      .preemptions = 2, .long_preemptions = 3)
 
-static void join_until(void)
+static void join_by_deadline(thrum_thread *thread)
 {
-    thrum_thread *thread = kit_spawn(write_target, NULL);
     thrum_time deadline = kit_soon();
     int status = thrum_thread_join_until(thread, deadline);
     model_assert(status == 0 || status == THRUM_ETIMEDOUT);
@@ -97,11 +96,35 @@ static void join_until(void)
         model_assert(written == 1);
     else
         kit_has_passed(deadline);
+}
+
+static void join_with_a_late_one(void)
+{
+    made = thrum_spawn(write_target, &answer);
+    thrum_thread *joiner = thrum_spawn(join_it, made);
+    model_assert(made != NULL && joiner != NULL);
+    join_by_deadline(made);
+    kit_join_and_free(joiner);
+    thrum_thread_free(made);
+}
+
+MODEL(thread, joined_by_two_until, .what = "two join one thread, one until a deadline",
+      .threads = {join_with_a_late_one}, .ticks = 1, .preemptions = 1, .long_preemptions = 2)
+MODEL(thread, joined_parked, .what = "two join one thread whose end the kernel does not tell",
+      .setup = model_without_endings, .threads = {join_with_another}, .preemptions = 1,
+      .long_preemptions = 2)
+
+static void join_until(void)
+{
+    thrum_thread *thread = kit_spawn(write_target, NULL);
+    join_by_deadline(thread);
     kit_join_and_free(thread);
 }
 
 MODEL(thread, joins_until, .what = "a deadline passes before or after the end",
       .threads = {join_until}, .ticks = 1, .preemptions = 2)
+MODEL(thread, joins_until_parked, .what = "the same where the kernel does not tell the end",
+      .setup = model_without_endings, .threads = {join_until}, .ticks = 1, .preemptions = 2)
 
 /* ---- a history: alive, then ended ---- */
 
@@ -487,6 +510,25 @@ static void shut_down_beside_join(void)
 MODEL(thread, shutdown_beside_join, .what = "the end and a joiner both want a thread that ended",
       .threads = {shut_down_beside_join}, .preemptions = 2)
 
+static void *join_before_stopped(void *thread)
+{
+    int status = thrum_thread_join(thread);
+    model_assert(status == 0 && finished_first == 1);
+    return NULL;
+}
+
+static void shut_down_beside_daemon(void)
+{
+    thrum_thread *thread = thrum_spawn(finish_late, NULL, .daemon = THRUM_NOT_DAEMON);
+    model_assert(thread != NULL);
+    model_assert(thrum_spawn(join_before_stopped, thread, .daemon = THRUM_DAEMON) != NULL);
+    model_assert(thrum_shutdown() == 0);
+    model_assert(finished_first == 1);
+}
+
+MODEL(thread, shutdown_beside_daemon, .what = "the same, the joiner being a daemon",
+      .threads = {shut_down_beside_daemon}, .abandons = true, .may_leak = true, .preemptions = 2)
+
 static void *start_for_the_end(void *unused)
 {
     (void)unused;
@@ -555,6 +597,34 @@ static void shut_down_joined(void)
 
 MODEL(thread, shutdown_joined, .what = "the main thread counts as ended for one that joins it",
       .threads = {shut_down_joined}, .preemptions = 2)
+
+static thrum_event has_joined;
+
+static void *join_exiting(void *thread)
+{
+    model_assert(thrum_thread_join(thread) == 0);
+    thrum_event_set(&has_joined);
+    return NULL;
+}
+
+static void *exit_beside_joiner(void *unused)
+{
+    (void)unused;
+    thrum_thread *self = thrum_current_thread();
+    thrum_thread *joiner = thrum_spawn(join_exiting, self, .daemon = THRUM_NOT_DAEMON);
+    model_assert(joiner != NULL);
+    thrum_thread_free(joiner);
+    model_exit();
+}
+
+static void start_one_that_exits(void)
+{
+    thrum_thread_free(thrum_spawn(exit_beside_joiner, NULL, .daemon = THRUM_NOT_DAEMON));
+    thrum_event_wait(&has_joined);
+}
+
+MODEL(thread, exits_joined, .what = "one that calls exit has ended for a joiner, and awaits it",
+      .threads = {start_one_that_exits}, .abandons = true, .may_leak = true, .preemptions = 2)
 
 static int inner_status;
 

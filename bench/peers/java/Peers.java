@@ -16,6 +16,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.Condition;
@@ -149,10 +150,17 @@ final class Peers {
 
     private static double threads() {
         var ran = new AtomicLong();
+        var stop = new AtomicBoolean();
+        for (int i = 0; i < Harness.threadsOr(0); i++)
+            Harness.start(index -> {
+                while (!stop.get())
+                    continue;
+            }, i);
         double started = Harness.now();
         for (int i = 0; i < Harness.THREADS_RUN; i++)
             Harness.join(Harness.start(index -> ran.incrementAndGet(), i));
         double seconds = Harness.now() - started;
+        stop.set(true);
         Harness.check(ran.get() == Harness.THREADS_RUN, "a thread did not run");
         return seconds / Harness.THREADS_RUN * 1e6;
     }

@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import resource
+import sys
 import threading
 import time
 
@@ -149,6 +150,9 @@ def wake_all():
 
 
 def thread_start_join():
+    if options.threads:
+        print("busy threads would hold the interpreter lock", file=sys.stderr)
+        sys.exit(3)
     ran = []
     started = time.perf_counter()
     for index in range(THREADS_RUN):

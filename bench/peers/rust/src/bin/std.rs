@@ -65,7 +65,17 @@ fn threads() -> f64 {
         let thread = std::thread::spawn(|| RAN.store(RAN.load(Relaxed) + 1, Relaxed));
         thread.join().unwrap()
     };
-    bench::threads_run(one, || RAN.load(Relaxed))
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy: Vec<_> = (0..bench::threads(0))
+        .map(|_| {
+            let stop = stop.clone();
+            std::thread::spawn(move || while !stop.load(Relaxed) {})
+        })
+        .collect();
+    let figure = bench::threads_run(one, || RAN.load(Relaxed));
+    stop.store(true, Relaxed);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    figure
 }
 
 /// The receiver belongs to one consumer; with several, a mutex around it would be measured.
