@@ -483,7 +483,7 @@ void engine_execute(void *(*body)(void *), void *arg, const engine_options *opti
 }
 
 /** What all threads knew before, each of them knows after. */
-void engine_restart_others(const void *pc)
+void engine_fence_others(const void *pc, const char *what)
 {
     engine_point(true);
     vclock known = engine_self()->now;
@@ -499,10 +499,16 @@ void engine_restart_others(const void *pc)
         one->fence_release = one->now;
         one->has_fence_release = true;
         one->now.at[i]++;
-        one->is_restarted = true;
     }
-    engine_event((uintptr_t)&engine_restart_others, moment);
-    report_step(pc, "restarts the sequences of the others");
+    engine_event((uintptr_t)&engine_fence_others, moment);
+    report_step(pc, what);
+}
+
+void engine_restart_others(const void *pc)
+{
+    engine_fence_others(pc, "restarts the sequences of the others");
+    for (int i = 0; i < engine.threads_made; i++)
+        engine.threads[i].is_restarted = true;
 }
 
 void engine_event(uintptr_t object, uint64_t version)

@@ -148,7 +148,9 @@ _Noreturn void engine_stop(void);
 void engine_look_at_clock(void);
 /** A deadline that somebody may come to wait for. */
 void engine_note_deadline(thrum_time deadline);
-/** A fence in every thread; the restartable sequences of all are undone (see memory.h). */
+/** A fence in every thread; `what` is said in reports. */
+void engine_fence_others(const void *pc, const char *what);
+/** The same; and the restartable sequences of all are undone (see memory.h). */
 void engine_restart_others(const void *pc);
 /** Only the running thread goes on. */
 void engine_forget_others(void);

@@ -63,6 +63,7 @@ typedef struct store {
     uint64_t value;
     vclock sync; /**< what an acquire load learns */
     bool has_sync;
+    bool is_sc;    /**< sequentially consistent: no such load reads an older one */
     int8_t thread; /**< -1: what was there before */
     int16_t at;
     int16_t seen[MODEL_THREADS]; /**< when each thread first read it or a later one */
@@ -439,7 +440,10 @@ static store *choose_store(location *one, int order)
 {
     if (engine.options.budgets[BUDGET_STALE] == 0 || engine.quiet)
         return latest_of(one);
-    unsigned oldest = order == ORDER_SEQ_CST ? 0 : oldest_readable(one);
+    unsigned oldest = oldest_readable(one);
+    for (unsigned back = 0; order == ORDER_SEQ_CST && back < oldest; back++)
+        if (one->stores[(one->count - 1 - back) % STORES].is_sc)
+            oldest = back;
     unsigned back = oldest > 0 ? strategy_choose(oldest + 1, BUDGET_STALE, true) : 0;
     store *read = &one->stores[(one->count - 1 - back) % STORES];
     note_seen(read);
@@ -463,6 +467,7 @@ static void append(location *one, uint64_t value, int order, const store *contin
     made->value = value;
     made->sync = sync;
     made->has_sync = has_sync || is_release(order) || self->has_fence_release;
+    made->is_sc = order == ORDER_SEQ_CST;
     made->thread = (int8_t)engine.current;
     made->at = self->now.at[engine.current];
     for (int i = 0; i < MODEL_THREADS; i++)

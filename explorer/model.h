@@ -92,6 +92,9 @@ void model_interrupt(void (*handler)(void));
 /** In `setup`: the system has no restartable sequences (platform/restart.h). */
 void model_without_sequences(void);
 
+/** In `setup`: no thread can fence others (platform/fence.h). */
+void model_without_fences(void);
+
 /** In `setup`: the kernel does not tell the ends of threads (platform/ending.h). */
 void model_without_endings(void);
 

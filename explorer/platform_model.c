@@ -3,7 +3,8 @@
  *  Platform, as the explorer has it.
  *
  *  Purpose     The functions of src/platform whose native form asks the operating system, for code
- *              compiled with TH_BACKEND_MODEL: futex, clock, thread, ending, memory, cpu, panic.
+ *              compiled with TH_BACKEND_MODEL: futex, clock, thread, ending, fence, restart,
+ *              memory, cpu, panic.
  *  State       Ordinary static variables: part of the world, set back before every execution. What
  *              constructors register before the first execution so stays registered. */
 #include "platform_model.h"
@@ -18,6 +19,7 @@
 #include "platform/clock.h"
 #include "platform/cpu.h"
 #include "platform/ending.h"
+#include "platform/fence.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/panic.h"
@@ -163,6 +165,24 @@ void th_restart_others(void)
 {
     if (engine.running && !has_no_sequences)
         engine_restart_others(HERE);
+}
+
+static bool has_no_fences;
+
+void model_without_fences(void)
+{
+    has_no_fences = true;
+}
+
+bool th_can_fence_others(void)
+{
+    return !has_no_fences;
+}
+
+void th_fence_others(void)
+{
+    if (engine.running)
+        engine_fence_others(HERE, "fences the others");
 }
 
 /** What thrum_private_free_word does natively. */

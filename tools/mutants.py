@@ -133,6 +133,8 @@ class Mutant:
 # The next weaker orders. Those that src/platform/atomic.h lacks are in the prelude.
 WEAKER = {
     "th_load_acq": ("th_load_rlx",),
+    "th_load_sc": ("th_load_acq",),
+    "th_store_sc": ("th_store_rel",),
     "th_store_rel": ("th_store_rlx",),
     "th_cas_acq": ("th_cas_rlx",),
     "th_cas_rel": ("th_cas_rlx",),
@@ -147,7 +149,7 @@ WEAKER = {
 }
 WAKES = ("th_futex_wake", "th_context_resume", "th_wake_list_resume", "th_wake_list_grant",
          "thrum_event_set")
-FENCES = ("th_fence_signal", "th_fence_sc", "th_restart_others")
+FENCES = ("th_fence_signal", "th_fence_sc", "th_fence_others", "th_restart_others")
 CAS = ("th_cas_rlx", "th_cas_acq", "th_cas_rel", "th_cas_acq_rel", "__atomic_compare_exchange_n")
 DEADLINES = {"thrum_now() >= deadline": "thrum_now() < deadline",
              "thrum_now() < deadline": "thrum_now() >= deadline"}

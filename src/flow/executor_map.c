@@ -6,53 +6,57 @@
  *              futures.
  *  State       A job, shared by the caller and as many tasks ("shares") as may run at once. Under
  *              its raw lock: which inputs have been given out, and what the shares are at work on.
- *              Each stretch that a share is at work on has a raw lock of its own, under which the
- *              caller's arrays are touched.
- *  Protocol    A share is given a stretch of inputs, in order, brings them in, calls the target for
- *              each, puts the results down, and is given the next: as many as will soon be done
- *              (pace.h), so that long calls are spread and short ones cost no lock. Once the calls
- *              have been so short that it gets the most, a share is given more than that: a part
- *              of all that is left is reserved for it, so that each processor stays in one region
- *              of memory. When nothing is left to be given out, it takes the further half of what
- *              is reserved for another. A failure moves the end of the inputs to its own place;
- *              what lies beyond is not begun.
+ *  Protocol    A share is given a stretch of inputs, calls the target for each in order, and is
+ *              given the next: as many as will soon be done (pace.h), so that long calls are spread
+ *              and short ones cost no lock. Once the calls have been so short that it gets the
+ *              most, a share is given more than that: a part of all that is left is reserved for
+ *              it, so that each processor stays in one region of memory. When nothing is left to be
+ *              given out, it takes the further half of what is reserved for another. A failure
+ *              moves the end of the inputs to its own place; what lies beyond is not begun.
  *              The job is settled when no stretch before the end is at work any more. The share
  *              that settles it ends right then, so the caller waits for the first share to end, and
  *              looks.
- *  Invariants  Inputs and results are touched under the stretch's lock only, and until the caller
- *              closes it; so a caller whose deadline passes, or whose wait could never end, may go.
- *              All inputs before a failure are called: they were given out before it, or are
+ *  Arrays      A caller whose deadline passes, who is told of a failure, or whose wait could never
+ *              end, goes while calls are under way, and the arrays with it. So a share says in a
+ *              word of its own (`touches`) that it takes an input or puts a result down, never
+ *              during a call, and once it has said so looks whether its stretch has become empty
+ *              (`limit`). Who goes empties the stretches and waits until no share touches: for a
+ *              few instructions of theirs. This is Dekker's algorithm. Its fence is not the
+ *              shares', which would pay for it with every call, but one that the goer makes for all
+ *              threads (platform/fence.h); where there is none, the shares have their own. Who goes
+ *              when nothing is at work, as after calls that went well, needs neither.
+ *  Invariants  All inputs before a failure are called: they were given out before it, or are
  *              reserved for a share that is at work before them.
- *  Lock order  The job's, then a stretch's.
  *  Who frees   The last of the caller and the shares that are run. Of a share that is cancelled or
  *              broken the caller drops the reference.
- *  Rejected    Copying under the job's lock: while one share copies, the others wait.
+ *  Rejected    Copying inputs and results, under a lock, to where only the share touches them: a
+ *              third of what a short call takes.
  *              A future for each input: an allocation and several locked instructions each.
  *              The share's own future for the waiting alone: a late slow call would hold up the
  *              report of a failure. */
-#include <string.h>
-
 #include "flow/pace.h"
 #include "flow/worker.h"
+#include "park/park.h"
 #include "platform/atomic.h"
+#include "platform/fence.h"
 #include "platform/memory.h"
 #include "platform/thread.h"
 #include "thread/failure.h"
 
+/** How long to wait before looking again whether a share touches the arrays. */
+#define TOUCH_NS 20000
 /** How long the caller looks on before it submits further shares. */
 #define WATCH_US 10
-#define STRETCH ((size_t)th_limit(512, 2))
+#define STRETCH ((size_t)th_limit(4096, 2))
 
 /** What a share is at work on. */
 typedef struct stretch {
     struct job *job;
     struct stretch *next; /**< of those at work; under the job's lock */
-    size_t begin, count;
+    thrum_private_calls calls;
     size_t reserved, reserved_end; /**< what comes after them; under the job's lock */
-    size_t done;                   /**< how many have been called without failing */
-    th_rawlock lock;               /**< for the caller's arrays, and the next */
-    bool is_closed;                /**< they may have gone */
-    void *values[STRETCH];         /**< the inputs, then the results */
+    size_t done;                   /**< the first without a result */
+    bool is_listed;                /**< among those at work; the share's own */
     th_failure failure;
 } stretch;
 
@@ -60,9 +64,7 @@ typedef struct job {
     th_rawlock lock; /**< for what follows, down to `has_failed` */
     size_t references;
     size_t next; /**< the input to be given out next */
-    /** Card: where the inputs end, moved down by failures, and to 0 by the caller when it goes;
-     *  under the lock, read by shares without, as a hint. */
-    size_t end;
+    size_t end;  /**< where the inputs end: moved by failures, and to 0 by the caller that goes */
     stretch *at_work;
     thrum_future *failed; /**< with the failure at `end` */
     bool is_lost;         /**< a call has ended its thread: this will never be settled */
@@ -83,7 +85,7 @@ static bool is_settled(const job *all)
     if (all->next < all->end || all->is_lost)
         return false;
     for (const stretch *one = all->at_work; one != NULL; one = one->next)
-        if (one->begin < all->end)
+        if (one->calls.begin < all->end)
             return false;
     return true;
 }
@@ -101,22 +103,6 @@ static void drop(job *all)
 
 /* ---- a share ---- */
 
-static void bring_in(job *all, stretch *mine)
-{
-    th_rawlock_acquire(&mine->lock);
-    if (!mine->is_closed) /* else none of them is called: they are beyond the end */
-        memcpy(mine->values, all->inputs + mine->begin, mine->count * sizeof *mine->values);
-    th_rawlock_release(&mine->lock);
-}
-
-static void put_results(job *all, stretch *mine)
-{
-    th_rawlock_acquire(&mine->lock);
-    if (!mine->is_closed && all->results != NULL)
-        memcpy(all->results + mine->begin, mine->values, mine->done * sizeof *mine->values);
-    th_rawlock_release(&mine->lock);
-}
-
 /** Under the lock: the stretch is no longer at work. */
 static void unlist(job *all, const stretch *mine)
 {
@@ -126,19 +112,22 @@ static void unlist(job *all, const stretch *mine)
     *link = mine->next;
 }
 
-/** Under the lock: likewise, and its failure is put down, in `*failed`, where what is not wanted
- *  comes back. */
+/** Under the lock: the stretch is no longer at work, and its failure is put down, in `*failed`,
+ *  where what is not wanted comes back. */
 static void put_down(job *all, const stretch *mine, thrum_future **failed)
 {
     unlist(all, mine);
-    size_t place = mine->begin + mine->done;
+    size_t place = mine->done;
     if (!mine->failure.has_failed || place >= all->end)
         return;
     thrum_future *before = all->failed;
     all->failed = *failed;
     *failed = before;
     all->has_failed = true;
-    th_store_rlx(&all->end, place); /* relaxed: under the lock, or a hint */
+    all->end = place;
+    for (stretch *one = all->at_work; one != NULL; one = one->next)
+        if (one->calls.begin > place)
+            th_store_rlx(&one->calls.limit, 0); /* relaxed: sooner or later */
 }
 
 /** Under the lock: reserve what comes next, in order. */
@@ -189,10 +178,10 @@ static bool pick_up(job *all, stretch *mine, size_t most)
     size_t count = reserved_for(all, mine);
     if (all->next >= all->end) /* others may soon have nothing: leave them some */
         count = (count + 1) / 2;
-    mine->begin = mine->reserved;
-    mine->count = count < most ? count : most;
-    mine->reserved += mine->count;
-    mine->done = 0;
+    mine->calls.begin = mine->reserved;
+    mine->reserved += count < most ? count : most;
+    th_store_rlx(&mine->calls.limit, mine->reserved); /* relaxed: not listed yet */
+    mine->is_listed = true;
     mine->next = all->at_work;
     all->at_work = mine;
     return true;
@@ -211,12 +200,10 @@ static thrum_future *make_failed(const th_failure *failure)
 static bool exchange(job *all, stretch *mine, th_pace *pace)
 {
     size_t most = th_pace_next(pace, STRETCH);
-    bool is_at_work = mine->count > 0, has_failed = mine->failure.has_failed;
+    bool has_failed = mine->failure.has_failed;
     thrum_future *failed = has_failed ? make_failed(&mine->failure) : NULL;
-    if (is_at_work)
-        put_results(all, mine);
     th_rawlock_acquire(&all->lock);
-    if (is_at_work)
+    if (mine->is_listed)
         put_down(all, mine, &failed);
     bool goes_on = !has_failed && pick_up(all, mine, most);
     th_rawlock_release(&all->lock);
@@ -226,11 +213,10 @@ static bool exchange(job *all, stretch *mine, th_pace *pace)
     return goes_on;
 }
 
-static void call_all(job *all, stretch *mine)
+static void call_all(const job *all, stretch *mine)
 {
     th_failure *before = th_failure_exchange(&mine->failure);
-    mine->done = all->caller(all->target, mine->values, mine->count, mine->begin, &all->end,
-                             &mine->failure.has_failed);
+    mine->done = all->caller(&mine->calls);
     th_failure_exchange(before);
 }
 
@@ -251,12 +237,14 @@ static void share_is_lost(void *arg)
 static void *share(void *arg)
 {
     job *all = arg;
-    stretch mine = {.job = all};
+    stretch mine = {
+        .job = all,
+        .calls = {.target = all->target, .inputs = all->inputs, .results = all->results},
+        .failure = {.limit = &mine.calls.limit}};
     th_pace pace = {.count = 0};
     bool is_left_behind = false; /* in a child that was forked in a call */
     th_cleanup_push(share_is_lost, &mine);
     while (!is_left_behind && exchange(all, &mine, &pace)) {
-        bring_in(all, &mine);
         call_all(all, &mine);
         is_left_behind = th_pool_is_left_behind(all->executor);
     }
@@ -267,6 +255,19 @@ static void *share(void *arg)
 }
 
 /* ---- the caller ---- */
+
+/** For where nobody can fence others. */
+static size_t call_each_strictly(thrum_private_calls *calls)
+{
+    return thrum_private_call_in_order(calls, calls->results, __ATOMIC_SEQ_CST);
+}
+
+static thrum_private_caller *fitting(thrum_private_caller *caller)
+{
+    if (!th_can_fence_others())
+        return call_each_strictly;
+    return caller != NULL ? caller : thrum_private_call_each;
+}
 
 static job *make_job(thrum_executor *executor, thrum_target target, thrum_private_caller *caller,
                      void *const *inputs, size_t n, void **results, size_t shares)
@@ -280,7 +281,7 @@ static job *make_job(thrum_executor *executor, thrum_target target, thrum_privat
                  .inputs = inputs,
                  .results = results,
                  .target = target,
-                 .caller = caller != NULL ? caller : thrum_private_call_each,
+                 .caller = fitting(caller),
                  .shares = shares};
     return all;
 }
@@ -387,16 +388,26 @@ static int await_job(job *all, thrum_future **futures, size_t *count, thrum_time
     return 0;
 }
 
+/** Under the lock: no stretch touches the arrays any more. */
+static void close_arrays(job *all)
+{
+    all->end = 0;
+    if (all->at_work == NULL)
+        return;
+    for (stretch *one = all->at_work; one != NULL; one = one->next)
+        th_store_sc(&one->calls.limit, 0); /* pairs: call_each_strictly */
+    if (th_can_fence_others())
+        th_fence_others(); /* pairs: thrum_private_call_each */
+    for (const stretch *one = all->at_work; one != NULL; one = one->next)
+        while (th_load_sc(&one->calls.touches) != 0) /* pairs: thrum_private_touch_no_more */
+            th_doze(th_self(), thrum_now() + TOUCH_NS);
+}
+
 /** Nothing is touched from now on; the failure is the caller's. */
 static int close_job(job *all, thrum_future **ret_failed)
 {
     th_rawlock_acquire(&all->lock);
-    th_store_rlx(&all->end, 0); /* relaxed: under the lock, or a hint */
-    for (stretch *one = all->at_work; one != NULL; one = one->next) {
-        th_rawlock_acquire(&one->lock);
-        one->is_closed = true;
-        th_rawlock_release(&one->lock);
-    }
+    close_arrays(all);
     bool has_failed = all->has_failed;
     if (has_failed && ret_failed != NULL) {
         *ret_failed = all->failed;

@@ -24,6 +24,11 @@
 #define th_store_rlx(p, v) (th_point(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
 #define th_store_rel(p, v) (th_point(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
 
+/** Sequentially consistent: of two threads that each store one word so, and then load the other's,
+ *  one sees the other's store. */
+#define th_load_sc(p) (th_point(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+#define th_store_sc(p, v) (th_point(), __atomic_store_n((p), (v), __ATOMIC_SEQ_CST))
+
 #define th_swap_acq(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
 #define th_swap_rel(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_RELEASE))
 #define th_swap_acq_rel(p, v) (th_point(), __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL))
@@ -47,9 +52,8 @@
 #define th_or_rlx(p, v) (th_point(), __atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
 #define th_and_rlx(p, v) (th_point(), __atomic_fetch_and((p), (v), __ATOMIC_RELAXED))
 
-/** Sequentially consistent: of two threads that each store one word, pass a fence, and load the
- *  other's, one sees the other's store. ThreadSanitizer does not know fences; there it is an
- *  exchange that all fences have in common. */
+/** The same as a fence, between the store and the load. ThreadSanitizer does not know fences; there
+ *  it is an exchange that all fences have in common. */
 #if defined(TH_UNDER_TSAN) && !defined(TH_BACKEND_MODEL)
 __attribute__((weak)) uint32_t th_fence_word;
 #define th_fence_sc() ((void)__atomic_fetch_add(&th_fence_word, 0, __ATOMIC_SEQ_CST))

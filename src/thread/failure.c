@@ -52,7 +52,7 @@ const char *th_failure_message(const th_failure *failure)
 void th_failure_clear(th_failure *failure)
 {
     th_free(failure->message);
-    *failure = (th_failure){.has_failed = false};
+    *failure = (th_failure){.has_failed = false, .limit = failure->limit};
 }
 
 /** The formatted text from th_alloc, or NULL. `%m` means the caller's errno, which is kept. */
@@ -82,7 +82,10 @@ void *thrum_fail(int code, const char *format, ...)
     char *message = format_message(format != NULL ? format : "", args);
     va_end(args);
     th_free(failure->message);
-    *failure = (th_failure){.has_failed = true, .code = code, .message = message};
+    *failure =
+        (th_failure){.has_failed = true, .code = code, .message = message, .limit = failure->limit};
+    if (failure->limit != NULL)
+        th_store_rlx(failure->limit, 0); /* relaxed: looked at by this thread */
     return NULL;
 }
 

@@ -11,6 +11,7 @@ typedef struct th_failure {
     bool has_failed;
     int code;
     char *message; /**< from th_alloc, or NULL: there was no memory for it */
+    size_t *limit; /**< becomes 0 with the failure, for who makes many calls; or NULL */
 } th_failure;
 
 /** From now on thrum_fail in the calling thread writes to `failure` (NULL: nowhere). Returns where

@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include "platform/cpu.h"
+#include "platform/fence.h"
 #include "platform/futex.h"
 #include "platform/memory.h"
 #include "platform/restart.h"
@@ -145,6 +146,17 @@ MODEL(litmus, store_buffering, .what = "both may miss the other's store", .stale
       .expects = THRUM_CHECK_ASSERTION)
 MODEL(litmus, store_buffering_fenced, .what = "with sequentially consistent fences they cannot",
       .stale_reads = 2, .threads = {write_x_fence_read_y, write_y_fence_read_x},
+      .finish = one_saw_the_other)
+
+static void write_x_fence_others_read_y(void)
+{
+    store(x, 1, RELAXED);
+    th_fence_others();
+    saw[0] = load(y, RELAXED);
+}
+
+MODEL(litmus, store_buffering_others, .what = "nor with a fence that one thread makes for all",
+      .stale_reads = 2, .threads = {write_x_fence_others_read_y, write_y_read_x},
       .finish = one_saw_the_other)
 
 /* ---- restartable sequences ---- */
