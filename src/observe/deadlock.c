@@ -266,7 +266,7 @@ bool th_deadlock_attach(const char *mode)
     return mode == NULL || off || abort_on_deadlock || strcmp(mode, "report") == 0;
 }
 
-__attribute__((constructor)) static void attach_as_told(void)
+TH_CONSTRUCTOR_LAYER static void attach_as_told(void)
 {
     const char *mode = secure_getenv("THRUM_DEADLOCK");
     if (!th_deadlock_attach(mode))

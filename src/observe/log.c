@@ -82,7 +82,7 @@ static __thread bool forking;
 /** When the library was loaded; what relativeCreated counts from. */
 static int64_t loaded_ns;
 
-__attribute__((constructor)) static void note_load_time(void)
+TH_CONSTRUCTOR_LAYER static void note_load_time(void)
 {
     loaded_ns = th_wall_clock_ns();
 }

@@ -168,7 +168,7 @@ static void foreign_thread_ends(void *value)
     th_context_free(context);
 }
 
-__attribute__((constructor)) static void make_end_key(void)
+TH_CONSTRUCTOR_SYSTEM static void make_end_key(void)
 {
     if (th_key_create(&end_key, foreign_thread_ends) != 0)
         th_panic("no thread-specific key is left");

@@ -56,6 +56,12 @@ enum {
 
 _Static_assert(TH_BACKENDS == 1, "choose one backend");
 
+/** The order of constructors, which is the linker's business otherwise: what chaos and fault are to
+ *  do, what the system can do, then the layers above. */
+#define TH_CONSTRUCTOR_TOLD __attribute__((constructor(101)))
+#define TH_CONSTRUCTOR_SYSTEM __attribute__((constructor(102)))
+#define TH_CONSTRUCTOR_LAYER __attribute__((constructor(103)))
+
 /** A size that is smaller in a model, whose world is set back before each of a million runs. */
 #if defined(TH_BACKEND_MODEL)
 #define th_limit(native, model) (model)

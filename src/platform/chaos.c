@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "platform/atomic.h"
+#include "platform/backend.h"
 #include "platform/cpu.h"
 #include "platform/panic.h"
 
@@ -43,7 +44,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
     return text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : otherwise;
 }
 
-__attribute__((constructor(101))) static void read_environment(void)
+TH_CONSTRUCTOR_TOLD static void read_environment(void)
 {
     seed = number_of("THRUM_CHAOS_SEED", SEED_DEFAULT);
     uint64_t wanted = number_of("THRUM_CHAOS_RATE", RATE_DEFAULT);

@@ -9,6 +9,7 @@
 
 #include <sched.h>
 
+#include "platform/backend.h"
 #include "thrum/time.h"
 
 #define SAMPLE_PAUSES 64
@@ -18,7 +19,7 @@ static uint32_t pauses_per_us = 16;
 static unsigned cpu_count = 2;
 
 /** The best of a few samples: an interrupted one only looks slower. */
-__attribute__((constructor)) static void calibrate(void)
+TH_CONSTRUCTOR_SYSTEM static void calibrate(void)
 {
     thrum_time best = THRUM_FOREVER;
     for (int sample = 0; sample < SAMPLES; sample++) {

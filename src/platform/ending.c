@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 
+#include "platform/backend.h"
 #include "platform/futex.h"
 #include "platform/thread.h"
 
@@ -39,7 +40,7 @@ static __attribute__((noinline, no_sanitize("thread"))) uint32_t number_in(const
     return *word;
 }
 
-__attribute__((constructor)) static void find_word(void)
+TH_CONSTRUCTOR_SYSTEM static void find_word(void)
 {
     const uint32_t *word = NULL;
     if (sizeof word != sizeof(uint64_t) || prctl(PR_GET_TID_ADDRESS, &word, 0UL, 0UL, 0UL) != 0)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "platform/atomic.h"
+#include "platform/backend.h"
 #include "platform/panic.h"
 
 #define NAP_NS 1000000
@@ -119,7 +120,7 @@ bool th_fault_set_by(const char *text)
     return false;
 }
 
-__attribute__((constructor(101))) static void read_environment(void)
+TH_CONSTRUCTOR_TOLD static void read_environment(void)
 {
     log_path = secure_getenv("THRUM_FAULT_LOG");
     const char *text = secure_getenv("THRUM_FAULT");

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/backend.h"
 #include "platform/panic.h"
 
 static bool is_registered;
@@ -27,7 +28,7 @@ static long membarrier(int command)
     return syscall(SYS_membarrier, command, 0, 0);
 }
 
-__attribute__((constructor)) static void enlist(void)
+TH_CONSTRUCTOR_SYSTEM static void enlist(void)
 {
     is_registered = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
 }

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/backend.h"
 #include "platform/panic.h"
 
 /* Where thrum/restartable.h has sequences, if the C library registers threads for them. */
@@ -39,7 +40,7 @@ static long membarrier(int command)
     return syscall(SYS_membarrier, command, 0, 0);
 }
 
-__attribute__((constructor)) static void enlist(void)
+TH_CONSTRUCTOR_SYSTEM static void enlist(void)
 {
     restarts = __rseq_size != 0 && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0;
 }

@@ -43,7 +43,7 @@ static void after_fork_child(void)
     th_observe_after_fork_child();
 }
 
-__attribute__((constructor)) static void open_process(void)
+TH_CONSTRUCTOR_LAYER static void open_process(void)
 {
     th_thread_open();
     th_flow_open();
