@@ -16,7 +16,7 @@ BLOCKING = re.compile(r"""\b(?:
   | (?:sleep|sched_yield|p?poll|p?select|pause)(?=\s*\() | epoll\w*
   | pthread_cond_\w*wait | pthread_(?:timed|try|clock)?join(?:_np)? | pthread_mutex_\w+
   | pthread_rwlock_\w+ | pthread_spin_\w+ | pthread_barrier_\w+ | pthread_create
-  | sem_\w*wait | suspend(?=\s*\() | cnd_\w+ | mtx_\w+ | thrd_(?:create|join|sleep|yield)
+  | th_ending_await | sem_\w*wait | suspend(?=\s*\() | cnd_\w+ | mtx_\w+ | thrd_(?:create|join|sleep|yield)
 )\b""", re.VERBOSE)
 PLATFORM = "src/platform/"
 REPLACED = re.compile(r"""\b(?:

@@ -163,7 +163,8 @@ PLANTED = [
         "poll(0, 0, 1);", "select(0, 0, 0, 0, 0);", "epoll_wait(1, 0, 0, 0);", "pause();",
         "pthread_cond_wait(&c, &m);", "pthread_cond_timedwait(&c, &m, &t);", "pthread_join(t, 0);",
         "pthread_mutex_lock(&m);", "pthread_rwlock_rdlock(&l);", "sem_timedwait(&s, &t);",
-        "pthread_create(&t, 0, 0, 0);", "p->suspend(p, 0);", "cnd_wait(&c, &m);", "mtx_lock(&m);")
+        "pthread_create(&t, 0, 0, 0);", "p->suspend(p, 0);", "cnd_wait(&c, &m);", "mtx_lock(&m);",
+        "th_ending_await(t, d);")
 ] + [("blocking", "in a public header", PUBLIC, in_function("usleep(1);"), "block")] + [
     ("blocking", call, where, in_function(call), "only src/platform does")
     for where in (LOCK_C, "src/park/park.c") for call in (

@@ -74,6 +74,11 @@ void th_context_install_parker(th_context *context, void (*suspend)(th_parker *,
     th_store_rlx(&context->parker.resume, resume);
 }
 
+bool th_context_has_default_parker(const th_context *context)
+{
+    return context->parker.suspend == futex_suspend;
+}
+
 void th_context_resume(th_context *context)
 {
     /* relaxed: see th_context_install_parker */

@@ -84,6 +84,8 @@ th_context *th_context_new(void);
 /** How `context` sleeps and is resumed from now on; the futex until this is called. */
 void th_context_install_parker(th_context *context, void (*suspend)(th_parker *, thrum_time),
                                void (*resume)(th_parker *));
+/** Whether `context` sleeps on a futex. */
+bool th_context_has_default_parker(const th_context *context);
 /** Give `context` a permit, waking it if it is suspended. Async-signal-safe. */
 void th_context_resume(th_context *context);
 /** Make `context` the calling thread's own. */

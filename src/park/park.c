@@ -7,6 +7,9 @@
  *              own state, first spinning, then suspended by its context's parker, so that the same
  *              code serves a thread and whatever else can suspend itself. On its deadline it
  *              decides its own fate with the CAS that a waker would use.
+ *  Ends        Of an OS thread the kernel tells the end (platform/ending.h), to one who then sleeps
+ *              in the kernel and not by its parker: woken by the thread itself, it would sleep
+ *              twice. Its waiter is queued all the same, for deadlock walks.
  *  Spinning    Before it suspends, a waiter looks at its state for about as long as a wake-up
  *              costs. Each context learns: a spin that was in vain halves its budget, one that
  *              paid enlarges it, and a context whose budget has gone tries again for long, but
@@ -22,6 +25,7 @@
 #include "park/give_way.h"
 #include "platform/atomic.h"
 #include "platform/cpu.h"
+#include "platform/ending.h"
 #include "platform/probe.h"
 
 #define SPIN_US_MAX 20
@@ -152,17 +156,15 @@ void th_announce_wait(const th_waiter *waiter)
         th_probe_blocked(waiter);
 }
 
-void th_wait_elsewhere_begin(th_waiter *waiter, uintptr_t key)
+bool th_can_park_until_ended(const th_context *self)
 {
-    th_bucket *bucket = th_bucket_lock(key);
-    th_bucket_append(bucket, waiter, key);
-    th_bucket_unlock(bucket);
-    th_announce_wait(waiter);
+    return th_endings_are_told() && th_context_has_default_parker(self);
 }
 
-void th_wait_elsewhere_end(th_waiter *waiter)
+/** Leave the queue in which nobody looks for waiters to wake. */
+static void leave(th_waiter *waiter, uintptr_t key)
 {
-    th_bucket *bucket = th_bucket_lock(th_load_rlx(&waiter->key)); /* relaxed: the caller's own */
+    th_bucket *bucket = th_bucket_lock(key);
     const th_waiter *found = bucket->first;
     while (found != NULL && found != waiter)
         found = found->next;
@@ -171,6 +173,22 @@ void th_wait_elsewhere_end(th_waiter *waiter)
     if (waiter->untimed)
         th_store_rlx(&waiter->context->waits_on, 0); /* relaxed: as in th_park */
     th_bucket_unlock(bucket);
+}
+
+bool th_park_until_ended(th_waiter *waiter, uintptr_t key, pthread_t os_thread, thrum_time deadline,
+                         bool (*gives_up)(void *arg, bool is_late), void *arg)
+{
+    th_bucket *bucket = th_bucket_lock(key);
+    th_bucket_append(bucket, waiter, key);
+    th_bucket_unlock(bucket);
+    th_announce_wait(waiter);
+    bool has_ended, is_late;
+    do {
+        has_ended = th_ending_await(os_thread, deadline);
+        is_late = !has_ended && deadline != THRUM_FOREVER && thrum_now() >= deadline;
+    } while (!has_ended && !gives_up(arg, is_late));
+    leave(waiter, key);
+    return has_ended;
 }
 
 void th_doze(th_context *self, thrum_time deadline)

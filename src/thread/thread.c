@@ -35,7 +35,6 @@
 
 #include "park/park.h"
 #include "platform/atomic.h"
-#include "platform/ending.h"
 #include "platform/options.h"
 #include "platform/probe.h"
 #include "platform/thread.h"
@@ -235,19 +234,21 @@ static int refuse_self(const thrum_thread *self)
     return THRUM_EDEADLK;
 }
 
-/** Wait for the OS thread itself; false: it has not ended by `deadline`, or the thread has
- *  announced its end because it ends the program. */
+static bool gives_up(void *thread, bool is_late)
+{
+    return th_registry_unclaim(thread, is_late);
+}
+
+/** Wait for the OS thread, which the caller has claimed; false: it has not ended by `deadline`, or
+ *  the thread has announced its end because it ends the program. */
 static bool await_os_thread(thrum_thread *thread, pthread_t os_thread, thrum_time deadline)
 {
     th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
     waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */
-    th_wait_elsewhere_begin(&waiter, (uintptr_t)&thread->owner);
-    bool has_ended, is_late;
-    do {
-        has_ended = th_ending_await(os_thread, deadline);
-        is_late = !has_ended && deadline != THRUM_FOREVER && thrum_now() >= deadline;
-    } while (!th_registry_unclaim(thread, has_ended || is_late));
-    th_wait_elsewhere_end(&waiter);
+    uintptr_t key = (uintptr_t)&thread->owner;
+    bool has_ended = th_park_until_ended(&waiter, key, os_thread, deadline, gives_up, thread);
+    if (has_ended)
+        (void)th_registry_unclaim(thread, true);
     return has_ended;
 }
 
@@ -258,7 +259,7 @@ static int await_end(thrum_thread *thread, thrum_time deadline)
     if (deadline == THRUM_FOREVER && th_shutdown_has_stopped(thread))
         return THRUM_EDEADLK;
     pthread_t os_thread;
-    if (th_endings_are_told() && th_registry_claim(thread, &os_thread) &&
+    if (th_can_park_until_ended(th_self()) && th_registry_claim(thread, &os_thread) &&
         await_os_thread(thread, os_thread, deadline))
         return 0;
     uintptr_t key = (uintptr_t)&thread->state;
