@@ -482,26 +482,26 @@ void engine_execute(void *(*body)(void *), void *arg, const engine_options *opti
     engine.running = false;
 }
 
-/** What all threads knew before, each of them knows after. */
+/** The running thread knows what all knew before, and each knows what that one did. */
 void engine_fence_others(const void *pc, const char *what)
 {
     engine_point(true);
-    vclock known = engine_self()->now;
+    vclock before = engine_self()->now;
     uint64_t moment = 0;
     for (int i = 0; i < engine.threads_made; i++) {
-        vclock_join(&known, &engine.threads[i].now);
+        vclock_join(&engine_self()->now, &engine.threads[i].now);
         moment = moment * 31 + engine.threads[i].events;
     }
     for (int i = 0; i < engine.threads_made; i++) {
         engine_thread *one = &engine.threads[i];
-        vclock_join(&one->now, &known);
+        vclock_join(&one->now, &before);
         vclock_join(&one->now, &one->fence_acquire);
         one->fence_release = one->now;
         one->has_fence_release = true;
         one->now.at[i]++;
     }
     engine_event((uintptr_t)&engine_fence_others, moment);
-    report_step(pc, what);
+    report_step(pc, "%s", what);
 }
 
 void engine_restart_others(const void *pc)

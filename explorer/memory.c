@@ -16,10 +16,10 @@
  *              happens before the other.
  *  Dead        Freed memory, and the part of another thread's stack that it has returned from: any
  *              access is a use after free.
- *  Limits      Sequentially consistent operations are taken as acquire and release operations on
- *              the latest store; a load never reads a store that has not happened yet (no load
- *              buffering); a compare-exchange that fails reads the latest. Eight stores and six
- *              accesses are remembered. */
+ *  Limits      A sequentially consistent load reads no store older than the last such one; a load
+ *              never reads a store that has not happened yet (no load buffering); a
+ *              compare-exchange that fails reads the latest. Eight stores and six accesses are
+ *              remembered. */
 #include "memory.h"
 
 #include <limits.h>

@@ -349,9 +349,11 @@ void th_ending_rouse(pthread_t thread)
 
 static void endings_tell(void)
 {
+    library_point();
     has_ended[engine.current] = 1;
     engine_wake(&has_ended[engine.current], HERE);
 }
+
 static int first_thread; /**< whose native id is the process's; another in a forked child */
 
 /** Counts as the library's: it is not the program that calls the body. */

@@ -12,7 +12,7 @@ import source
 HOME = "src/platform/atomic.h"
 REACH = 3
 OWN = re.compile(r"\bth_(?:load|store|swap|cas|add|sub|or|and|xor|fence)_"
-                 r"(?:rlx|acq_rel|acq|rel|seq|signal)\b")
+                 r"(?:rlx|acq_rel|acq|rel|sc|signal)\b")
 BUILTIN = re.compile(r"\b__atomic_\w+(?=\s*\()")
 RAW_SRC = re.compile(r"\b(?:__atomic_\w+|__sync_\w+|_Atomic|atomic_\w+|volatile)\b|<stdatomic\.h>")
 RAW_PUBLIC = re.compile(r"\b(?:th_(?:load|store|swap|cas|add|sub|or|and|fence)_\w+|__sync_\w+|"

@@ -136,6 +136,12 @@ THRUM_API int thrum_executor_map_until(thrum_executor *executor, thrum_target ta
                                        void *const *inputs, size_t n, void **results,
                                        thrum_time deadline, thrum_future **ret_failed);
 
+#ifdef __cplusplus
+#define THRUM_PRIVATE_INLINE inline
+#else
+#define THRUM_PRIVATE_INLINE static inline
+#endif
+
 /** Private: a stretch of the inputs of a map, to be called one after the other. */
 typedef struct thrum_private_calls {
     /** Card: 1 while the arrays may be touched, else 0; by who makes the calls. The owner of the
@@ -154,15 +160,9 @@ typedef struct thrum_private_calls {
 /** Private: makes the calls and puts the results in their places; the first input without one. */
 typedef size_t thrum_private_caller(thrum_private_calls *calls);
 
-#ifdef __cplusplus
-#define THRUM_PRIVATE_INLINE inline
-#else
-#define THRUM_PRIVATE_INLINE static inline
-#endif
-
 /** Private: from now on the arrays may be touched, up to the returned input. `order` is relaxed
  *  where the owner of the arrays makes the fence for all, else sequentially consistent. */
-static inline size_t thrum_private_touch(thrum_private_calls *calls, int order)
+THRUM_PRIVATE_INLINE size_t thrum_private_touch(thrum_private_calls *calls, int order)
 {
     __atomic_store_n(&calls->touches, 1, order);  /* pairs: close_arrays */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);      /* pairs: close_arrays */
@@ -170,14 +170,14 @@ static inline size_t thrum_private_touch(thrum_private_calls *calls, int order)
 }
 
 /** Private: until the next thrum_private_touch the arrays may go. */
-static inline void thrum_private_touch_no_more(thrum_private_calls *calls)
+THRUM_PRIVATE_INLINE void thrum_private_touch_no_more(thrum_private_calls *calls)
 {
     __atomic_store_n(&calls->touches, 0, __ATOMIC_RELEASE); /* pairs: close_arrays */
 }
 
 /** Private: what thrum_private_caller says. Each instruction counts here: a short call takes five
  *  cycles with what is around it, and a sixth is a fifth more. */
-static inline __attribute__((always_inline)) size_t
+THRUM_PRIVATE_INLINE __attribute__((always_inline)) size_t
 thrum_private_call_in_order(thrum_private_calls *calls, void **results, int order)
 {
     thrum_target target = calls->target;

@@ -225,6 +225,7 @@ static void share_is_lost(void *arg)
 {
     const stretch *mine = arg;
     job *all = mine->job;
+    th_failure_exchange(NULL);
     if (th_pool_is_left_behind(all->executor))
         return;
     th_rawlock_acquire(&all->lock);
@@ -371,7 +372,7 @@ static int end_share(job *all, thrum_future *future)
 static int await_job(job *all, thrum_future **futures, size_t *count, thrum_time deadline)
 {
     int status = 0;
-    while (!look_whether_settled(all)) {
+    while (!th_pool_is_left_behind(all->executor) && !look_whether_settled(all)) {
         if (*count == 0)
             return status; /* what kept the last share from being run */
         int waited = thrum_futures_wait_until(futures, *count, THRUM_FIRST_COMPLETED, deadline);
@@ -388,8 +389,9 @@ static int await_job(job *all, thrum_future **futures, size_t *count, thrum_time
     return 0;
 }
 
-/** Under the lock: no stretch touches the arrays any more. */
-static void close_arrays(job *all)
+/** Under the lock, without which a stretch may be gone with its share's stack: no stretch touches
+ *  the arrays any more. */
+static void close_arrays(job *all, th_context *self)
 {
     all->end = 0;
     if (all->at_work == NULL)
@@ -400,14 +402,15 @@ static void close_arrays(job *all)
         th_fence_others(); /* pairs: thrum_private_call_each */
     for (const stretch *one = all->at_work; one != NULL; one = one->next)
         while (th_load_sc(&one->calls.touches) != 0) /* pairs: thrum_private_touch_no_more */
-            th_doze(th_self(), thrum_now() + TOUCH_NS);
+            th_doze(self, thrum_now() + TOUCH_NS);
 }
 
 /** Nothing is touched from now on; the failure is the caller's. */
 static int close_job(job *all, thrum_future **ret_failed)
 {
+    th_context *self = th_self(); /* not under the lock, with which nobody must be stopped */
     th_rawlock_acquire(&all->lock);
-    close_arrays(all);
+    close_arrays(all, self);
     bool has_failed = all->has_failed;
     if (has_failed && ret_failed != NULL) {
         *ret_failed = all->failed;
@@ -427,6 +430,8 @@ static int map_with(thrum_executor *executor, job *all, thrum_time deadline,
     int status = submit_shares(executor, all, futures, &count, deadline);
     if (status == 0)
         status = await_job(all, futures, &count, deadline);
+    if (th_pool_is_left_behind(executor))
+        return THRUM_ESHUTDOWN; /* a child, forked in a call: what others held stays as it is */
     int failed = close_job(all, status == 0 ? ret_failed : NULL);
     for (size_t i = 0; i < count; i++)
         end_share(all, futures[i]);

@@ -19,7 +19,7 @@ typedef enum th_thread_kind {
     TH_KIND_DUMMY,   /**< a foreign thread that has asked who it is */
 } th_thread_kind;
 
-/** Card of `state`, which is also the address that joiners queue under:
+/** Card of `state`, which is also the address that joiners queue under, but for one with a claim:
  *      NEW -> STARTING       by thrum_thread_start, under the registry's lock
  *      STARTING -> NEW       by the same call, under the same lock, when no thread could be made
  *      STARTING -> RUNNING   by the new thread or by the same call, whichever comes first (CAS)

@@ -24,11 +24,14 @@
 #include "thread/registry.h"
 
 #include "park/context.h"
+#include "park/park.h"
 #include "platform/atomic.h"
 #include "platform/panic.h"
 #include "platform/thread.h"
 #include "thread/local.h"
 
+/** How long to wait before looking again whether an OS thread has been collected. */
+#define LOOK_NS INT64_C(1000000)
 #define MAIN_NAME "MainThread"
 #define DUMMY_PREFIX "Dummy"
 
@@ -421,15 +424,30 @@ static bool take_any_ended(thrum_thread **ret_held, pthread_t *ret_os_thread)
     return thread != NULL;
 }
 
+/** Whether a joiner still waits for an OS thread other than the caller's to end. */
+static bool others_collect(void)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    const thrum_thread *thread = th_threads.ended.first;
+    while (thread != NULL && (!thread->is_claimed || th_thread_is_self(thread->os_thread)))
+        thread = thread->next;
+    th_rawlock_release(&th_threads.lock);
+    return thread != NULL;
+}
+
 void th_registry_collect_all(void)
 {
     thrum_thread *held;
     pthread_t os_thread;
-    while (take_any_ended(&held, &os_thread)) {
-        reap(os_thread);
-        if (held != NULL)
-            th_registry_drop(held);
-    }
+    do {
+        while (take_any_ended(&held, &os_thread)) {
+            reap(os_thread);
+            if (held != NULL)
+                th_registry_drop(held);
+        }
+        if (others_collect()) /* seldom: their destructors of keys run */
+            th_doze(th_self(), thrum_now() + LOOK_NS);
+    } while (others_collect());
 }
 
 /* ---- the end of the program ---- */

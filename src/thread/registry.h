@@ -71,7 +71,7 @@ bool th_registry_unclaim(thrum_thread *thread, bool must);
 bool th_registry_is_claimed(const thrum_thread *thread);
 /** Collect the OS thread of a thread that has ended, unless somebody else has. */
 void th_registry_collect(thrum_thread *thread);
-/** Collect those of all threads that have ended. */
+/** Collect those of all threads that have ended, or wait until their joiners have. */
 void th_registry_collect_all(void);
 
 /** Step in and out of thrum_shutdown, during which nobody awaits the thread; NULL does nothing. */

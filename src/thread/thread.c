@@ -241,9 +241,10 @@ static bool gives_up(void *thread, bool is_late)
 
 /** Wait for the OS thread, which the caller has claimed; false: it has not ended by `deadline`, or
  *  the thread has announced its end because it ends the program. */
-static bool await_os_thread(thrum_thread *thread, pthread_t os_thread, thrum_time deadline)
+static bool await_os_thread(thrum_thread *thread, pthread_t os_thread, th_context *self,
+                            thrum_time deadline)
 {
-    th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
+    th_waiter waiter = th_waiter_of(self, TH_WAIT_JOIN, thread, deadline);
     waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */
     uintptr_t key = (uintptr_t)&thread->owner;
     bool has_ended = th_park_until_ended(&waiter, key, os_thread, deadline, gives_up, thread);
@@ -259,11 +260,12 @@ static int await_end(thrum_thread *thread, thrum_time deadline)
     if (deadline == THRUM_FOREVER && th_shutdown_has_stopped(thread))
         return THRUM_EDEADLK;
     pthread_t os_thread;
-    if (th_can_park_until_ended(th_self()) && th_registry_claim(thread, &os_thread) &&
-        await_os_thread(thread, os_thread, deadline))
+    th_context *self = th_self(); /* before the claim, with which nobody must be stopped */
+    if (th_can_park_until_ended(self) && th_registry_claim(thread, &os_thread) &&
+        await_os_thread(thread, os_thread, self, deadline))
         return 0;
     uintptr_t key = (uintptr_t)&thread->state;
-    th_waiter waiter = th_waiter_of(th_self(), TH_WAIT_JOIN, thread, deadline);
+    th_waiter waiter = th_waiter_of(self, TH_WAIT_JOIN, thread, deadline);
     waiter.owner = th_load_rlx(&thread->owner); /* relaxed: it has been started */
     th_bucket *bucket = th_bucket_lock(key);
     bool has_ended = th_record_state(thread) == TH_FINISHED;
@@ -323,7 +325,7 @@ static bool change_name(thrum_thread *thread, const char *name, th_name *later)
     bool changes = later != NULL || th_record_reuse_name(thread, name);
     if (later != NULL)
         th_record_push_name(thread, later);
-    /* the lock keeps the thread from leaving; one that has not met yet will set its name itself */
+    /* the lock keeps the thread from leaving; one that has not met yet sets its name, too */
     if (changes && thread->list == TH_IN_LIVING && thread->has_os_thread)
         th_thread_set_os_name(thread->os_thread, name);
     th_rawlock_release(&th_threads.lock);

@@ -215,8 +215,7 @@ MODEL(executor_map, deadline_strict, .what = "the same where shares have fences 
       .setup = model_without_fences, .threads = {map_in_time}, .ticks = 1, .stale_reads = 2,
       .preemptions = 1)
 MODEL(executor_map, fails_strict, .what = "a failure where shares have fences of their own",
-      .setup = model_without_fences, .threads = {fail_once}, .preemptions = 1,
-      .long_preemptions = 2)
+      .setup = model_without_fences, .threads = {fail_once}, .stale_reads = 1, .preemptions = 1)
 MODEL(executor_map, cancelled, .what = "beside a shutdown that cancels",
       .threads = {map_beside_cancel}, .preemptions = 1, .long_preemptions = 2)
 MODEL(executor_map, broken, .what = "beside an initializer that fails", .threads = {map_on_broken},

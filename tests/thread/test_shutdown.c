@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "platform/atomic.h"
+#include "platform/thread.h"
 #include "runner.h"
 #include "thrum/event.h"
 #include "thrum/local.h"
@@ -204,6 +206,52 @@ static void leave_a_destructor(void *unused)
 TEST(shutdown, waits_for_destructors_of_pthread_keys)
 {
     CHECK_PROGRAM(leave_a_destructor, NULL, 0, "destructor\n");
+}
+
+static uint32_t ender_id, program_has_ended;
+
+static void call_beside_the_end(void *unused)
+{
+    (void)unused;
+    CHECK(thrum_current_thread() != NULL);
+    uint32_t ender;
+    while ((ender = th_load_acq(&ender_id)) == 0)
+        continue;
+    while (th_load_acq(&program_has_ended) == 0 && !test_is_sleeping((pid_t)ender))
+        continue;
+    CHECK(thrum_current_thread() != NULL);
+    test_say("destructor");
+}
+
+static void *set_key_at_once(void *arg)
+{
+    pthread_setspecific(key, arg);
+    return NULL;
+}
+
+static void *end_beside_a_joiner(void *arg)
+{
+    test_wait_asleep(getpid());
+    th_store_rel(&ender_id, th_native_id());
+    CHECK_STATUS(thrum_shutdown(), 0);
+    th_store_rel(&program_has_ended, 1);
+    return arg;
+}
+
+static void join_a_destructor(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(pthread_key_create(&key, call_beside_the_end), 0);
+    thrum_thread_free(HAVE(thrum_spawn(end_beside_a_joiner, NULL)));
+    thrum_thread *thread = HAVE(thrum_spawn(set_key_at_once, &key));
+    CHECK_STATUS(thrum_thread_join(thread), 0);
+    test_say("joined");
+    thrum_thread_free(thread);
+}
+
+TEST(shutdown, waits_for_destructors_of_a_thread_that_is_being_joined)
+{
+    CHECK_PROGRAM(join_a_destructor, NULL, 0, "destructor\njoined\n");
 }
 
 /* ---- what stops ---- */
