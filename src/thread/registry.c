@@ -8,9 +8,9 @@
  *  Protocol    A thread is living from its start to its last act but one: it leaves the list, then
  *              announces its end, gives its context back and lets go of its record, so that after a
  *              join it is no longer enumerated. A record that has left is on the list of the ended
- *              until one thread (a joiner, the freer of the last handle, or the end of the program)
- *              takes it off and thereby undertakes to collect the OS thread. While a joiner claims
- *              the record, because it waits for the OS thread itself, nobody takes it off.
+ *              until its OS thread has been collected: by a joiner, who claims the record for that,
+ *              before or after it has left; by the freer of the last handle; or by the end of the
+ *              program, which waits until joiners have collected what they claim.
  *  Invariants  A living record holds a reference to itself, so enumerate may take one more. No
  *              reference is taken to a record that is not living, except by thrum_shutdown on its
  *              leaving. context->thread is written before the context is bound or under this lock,
@@ -346,29 +346,16 @@ bool th_registry_is_claimed(const thrum_thread *thread)
     return is_claimed;
 }
 
-/** Take the record off the list of the ended; true if the caller is to collect its OS thread, and
- *  to drop the reference that was held for that, if `*ret_held`. */
-static bool take_ended(thrum_thread *thread, pthread_t *ret_os_thread, bool *ret_held)
-{
-    th_rawlock_acquire(&th_threads.lock);
-    bool taken = thread->list == TH_IN_ENDED && !thread->is_claimed;
-    *ret_held = taken && thread->is_held_for_collection;
-    if (taken) {
-        unlink_thread(thread);
-        thread->has_os_thread = false;
-        thread->is_held_for_collection = false;
-        *ret_os_thread = thread->os_thread;
-    }
-    th_rawlock_release(&th_threads.lock);
-    return taken;
-}
-
+/** Of a record that nobody refers to; if it is on the list of the ended its OS thread collects
+ *  itself. */
 static void destroy(thrum_thread *thread)
 {
-    pthread_t os_thread;
-    bool held; /* never: that is a reference, and there is none left */
-    if (take_ended(thread, &os_thread, &held))
-        th_thread_detach(os_thread);
+    th_rawlock_acquire(&th_threads.lock);
+    bool is_uncollected = thread->list == TH_IN_ENDED && !thread->is_claimed;
+    unlink_thread(thread);
+    th_rawlock_release(&th_threads.lock);
+    if (is_uncollected)
+        th_thread_detach(thread->os_thread);
     th_record_free(thread);
 }
 
@@ -396,14 +383,38 @@ static void reap(pthread_t os_thread)
         th_thread_reap(os_thread);
 }
 
+/** Have the caller collect the OS thread of one that has ended; false: another does, or has. */
+static bool claim_ended(thrum_thread *thread, pthread_t *ret_os_thread)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    bool claims = thread->list == TH_IN_ENDED && !thread->is_claimed;
+    if (claims) {
+        thread->is_claimed = true;
+        *ret_os_thread = thread->os_thread;
+    }
+    th_rawlock_release(&th_threads.lock);
+    return claims;
+}
+
+/** The OS thread has been collected: take the record off the list. Returns whether the caller is to
+ *  drop the reference that was held for that. */
+static bool end_claim(thrum_thread *thread)
+{
+    th_rawlock_acquire(&th_threads.lock);
+    unlink_thread(thread);
+    bool was_held = thread->is_held_for_collection;
+    thread->is_claimed = thread->has_os_thread = thread->is_held_for_collection = false;
+    th_rawlock_release(&th_threads.lock);
+    return was_held;
+}
+
 void th_registry_collect(thrum_thread *thread)
 {
     pthread_t os_thread;
-    bool held;
-    if (!take_ended(thread, &os_thread, &held))
+    if (!claim_ended(thread, &os_thread))
         return;
     reap(os_thread);
-    if (held)
+    if (end_claim(thread))
         th_registry_drop(thread);
 }
 
