@@ -50,15 +50,15 @@ TEST(platform_ending, awaits_the_end_and_not_less)
 }
 
 static thrum_event has_come;
-static uint32_t awaiter_id; /* published by has_come */
-static uint32_t is_roused;
+static uint32_t is_to_go, has_gone;
 
-static void *await_once(void *thread)
+static void *await_until_roused(void *thread)
 {
-    awaiter_id = th_native_id();
     thrum_event_set(&has_come);
-    CHECK(!th_ending_await(*(pthread_t *)thread, THRUM_FOREVER));
-    th_store_rel(&is_roused, 1);
+    do /* it may also return for nothing */
+        CHECK(!th_ending_await(*(pthread_t *)thread, THRUM_FOREVER));
+    while (th_load_acq(&is_to_go) == 0);
+    th_store_rel(&has_gone, 1);
     return NULL;
 }
 
@@ -67,10 +67,10 @@ TEST(platform_ending, who_awaits_it_can_be_roused)
     if (!th_endings_are_told())
         return;
     pthread_t thread = start_waiting(), awaiter;
-    CHECK_STATUS(th_thread_create(&awaiter, await_once, &thread, 0), 0);
+    CHECK_STATUS(th_thread_create(&awaiter, await_until_roused, &thread, 0), 0);
     thrum_event_wait(&has_come);
-    test_wait_asleep((pid_t)awaiter_id);
-    while (th_load_acq(&is_roused) == 0)
+    th_store_rel(&is_to_go, 1);
+    while (th_load_acq(&has_gone) == 0)
         th_ending_rouse(thread);
     th_thread_reap(awaiter);
     let_end(thread);

@@ -7,7 +7,9 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -85,9 +87,12 @@ static bool forbid_membarrier(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-/** Become the test program that lies beside this one. */
+/** Become the test program that lies beside this one, without the faults that this one may be
+ *  given, and not for longer. */
 static void become(void *name)
 {
+    unsetenv("THRUM_FAULT");
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
     char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     CHECK_GT(length, 0);
