@@ -139,6 +139,20 @@ static void read_name_record(void)
 MODEL(registry, names_weak, .what = "the same on weak memory",
       .threads = {rename_main, read_name_record, read_name}, .may_leak = true, .stale_reads = 2)
 
+static void rename_main_twice(void)
+{
+    model_assert(thrum_thread_set_name(thrum_main_thread(), "first") == 0);
+    model_assert(thrum_thread_set_name(thrum_main_thread(), "second") == 0);
+}
+
+static void rename_main_again(void)
+{
+    model_assert(thrum_thread_set_name(thrum_main_thread(), "first") == 0);
+}
+
+MODEL(registry, names_again, .what = "a name that one has given is given again by another",
+      .threads = {rename_main_twice, rename_main_again, read_name}, .may_leak = true)
+
 static char said[64];
 
 static void describe_main(void)
