@@ -29,8 +29,8 @@
  *              reserved for a share that is at work before them.
  *  Who frees   The last of the caller and the shares that are run. Of a share that is cancelled or
  *              broken the caller drops the reference.
- *  Rejected    Copying inputs and results, under a lock, to where only the share touches them: a
- *              third of what a short call takes.
+ *  Rejected    Copying inputs and results, under a lock, to where only the share touches them:
+ *              docs/performance.md, map_large, has the price.
  *              A future for each input: an allocation and several locked instructions each.
  *              The share's own future for the waiting alone: a late slow call would hold up the
  *              report of a failure. */
@@ -223,9 +223,10 @@ static void call_all(const job *all, stretch *mine)
 /** A call leaves by pthread_exit or cancellation, and takes the stretch with it. */
 static void share_is_lost(void *arg)
 {
-    const stretch *mine = arg;
+    stretch *mine = arg;
     job *all = mine->job;
     th_failure_exchange(NULL);
+    thrum_private_touch_no_more(&mine->calls); /* if it was cancelled asynchronously */
     if (th_pool_is_left_behind(all->executor))
         return;
     th_rawlock_acquire(&all->lock);

@@ -13,24 +13,14 @@
  *              no other way to know what the others see (as in platform/restart.c). */
 #include "platform/fence.h"
 
-#include <errno.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "platform/backend.h"
-#include "platform/panic.h"
+#include "platform/membarrier.h"
 
 static bool is_registered;
 
-static long membarrier(int command)
-{
-    return syscall(SYS_membarrier, command, 0, 0);
-}
-
 TH_CONSTRUCTOR_SYSTEM static void enlist(void)
 {
-    is_registered = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+    is_registered = th_membarrier_register(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 }
 
 bool th_can_fence_others(void)
@@ -40,8 +30,6 @@ bool th_can_fence_others(void)
 
 void th_fence_others(void)
 {
-    int saved = errno;
-    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0)
-        th_panic("membarrier was possible at first, and no more (seccomp?): maps need it");
-    errno = saved;
+    th_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+                  "membarrier was possible at first, and no more (seccomp?): maps need it");
 }

@@ -14,15 +14,11 @@
  *              for a lock: there is no other way to know what the holder sees, so it panics. */
 #include "platform/restart.h"
 
-#include <errno.h>
-#include <linux/membarrier.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "platform/backend.h"
-#include "platform/panic.h"
+#include "platform/membarrier.h"
 
 /* Where thrum/restartable.h has sequences, if the C library registers threads for them. */
 #if defined(__x86_64__) && defined(__LP64__) && defined(__has_include)
@@ -35,14 +31,10 @@
 #if defined(HAS_RSEQ)
 static bool restarts;
 
-static long membarrier(int command)
-{
-    return syscall(SYS_membarrier, command, 0, 0);
-}
-
 TH_CONSTRUCTOR_SYSTEM static void enlist(void)
 {
-    restarts = __rseq_size != 0 && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0;
+    restarts =
+        __rseq_size != 0 && th_membarrier_register(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
 }
 #endif
 
@@ -60,10 +52,9 @@ uint64_t *th_restart_sequence(void)
 void th_restart_others(void)
 {
 #if defined(HAS_RSEQ)
-    int saved = errno;
-    if (restarts && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) != 0)
-        th_panic("membarrier was possible at first, and no more (seccomp?): locks need it, "
-                 "unless GLIBC_TUNABLES=glibc.pthread.rseq=0");
-    errno = saved;
+    if (restarts)
+        th_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+                      "membarrier was possible at first, and no more (seccomp?): locks need it, "
+                      "unless GLIBC_TUNABLES=glibc.pthread.rseq=0");
 #endif
 }

@@ -52,7 +52,7 @@ bool th_record_reuse_name(thrum_thread *thread, const char *text)
     return found;
 }
 
-/** PREFIX-N. By hand, since snprintf is a tenth of what a start costs beyond the kernel's share. */
+/** PREFIX-N. By hand, since every start waits for it. */
 static void write_numbered(char *to, const char *prefix, uint64_t number)
 {
     char digits[DIGITS_MAX];

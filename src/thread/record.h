@@ -71,7 +71,7 @@ struct thrum_thread {
     bool has_os_thread;                   /**< once its starter or the thread itself said so */
     bool holds_itself;                    /**< one of the references is the OS thread's */
     bool is_awaited;                      /**< counted among those whom the program's end awaits */
-    bool is_claimed;                      /**< a joiner waits for the OS thread */
+    bool is_claimed;                      /**< a joiner waits for the OS thread, or collects it */
     bool is_held_for_collection;          /**< one of the references is thrum_shutdown's */
 
     bool is_static; /**< never freed; constant */

@@ -450,15 +450,16 @@ void th_registry_collect_all(void)
 {
     thrum_thread *held;
     pthread_t os_thread;
-    do {
+    for (;;) {
         while (take_any_ended(&held, &os_thread)) {
             reap(os_thread);
             if (held != NULL)
                 th_registry_drop(held);
         }
-        if (others_collect()) /* seldom: their destructors of keys run */
-            th_doze(th_self(), thrum_now() + LOOK_NS);
-    } while (others_collect());
+        if (!others_collect())
+            return;
+        th_doze(th_self(), thrum_now() + LOOK_NS); /* seldom: destructors of keys run */
+    }
 }
 
 /* ---- the end of the program ---- */

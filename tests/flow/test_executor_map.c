@@ -482,6 +482,34 @@ static void *fork_at_three(void *number)
     return number;
 }
 
+static void *map_inside(void *pool)
+{
+    int status = thrum_executor_map(pool, fork_at_three, inputs, FEW, results);
+    CHECK_STATUS(status, is_child ? THRUM_ESHUTDOWN : 0);
+    if (is_child)
+        test_say("child");
+    return NULL;
+}
+
+static void fork_in_a_call_of_a_worker(void *unused)
+{
+    (void)unused;
+    number_inputs();
+    THRUM_EXECUTOR(pool, .max_workers = 1);
+    thrum_future *future;
+    CHECK_STATUS(thrum_executor_submit(pool, map_inside, pool, &future), 0);
+    CHECK_STATUS(thrum_future_wait(future), 0);
+    thrum_future_free(future);
+    test_say("parent");
+}
+
+TEST(executor_map, ends_with_its_worker_in_a_child)
+{
+    if (TEST_UNDER_TSAN) /* it does not let children of threads end */
+        return;
+    CHECK_PROGRAM(fork_in_a_call_of_a_worker, NULL, 0, "child\nparent\n");
+}
+
 static void fork_in_a_call(void *unused)
 {
     (void)unused;

@@ -148,11 +148,16 @@ MODEL(litmus, store_buffering_fenced, .what = "with sequentially consistent fenc
       .stale_reads = 2, .threads = {write_x_fence_read_y, write_y_fence_read_x},
       .finish = one_saw_the_other)
 
-static void write_x_fence_others_read_y(void)
+static void write_x_read_y_after(void (*fence_all)(void))
 {
     store(x, 1, RELAXED);
-    th_fence_others();
+    fence_all();
     saw[0] = load(y, RELAXED);
+}
+
+static void write_x_fence_others_read_y(void)
+{
+    write_x_read_y_after(th_fence_others);
 }
 
 MODEL(litmus, store_buffering_others, .what = "nor with a fence that one thread makes for all",
@@ -163,9 +168,7 @@ MODEL(litmus, store_buffering_others, .what = "nor with a fence that one thread 
 
 static void write_x_restart_read_y(void)
 {
-    store(x, 1, RELAXED);
-    th_restart_others();
-    saw[0] = load(y, RELAXED);
+    write_x_read_y_after(th_restart_others);
 }
 
 MODEL(litmus, store_buffering_restart, .what = "a fence that one thread makes for all",

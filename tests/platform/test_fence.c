@@ -24,7 +24,7 @@
 #define IS_EMULATED true /* perhaps */
 #endif
 
-enum { ROUNDS = 2000 };
+enum { ROUNDS = 10000, LEADS = 50 };
 
 /* ---- store buffering: the others keep only the compiler from reordering ---- */
 
@@ -51,6 +51,8 @@ TEST(platform_fence, one_of_two_sees_the_other)
     CHECK_EQ(pthread_create(&other, NULL, write_y_and_read_x, NULL), 0);
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         th_store_rel(&round_begun, round);
+        for (uint32_t i = round % LEADS; i > 0; i--) /* the other takes a while to see it */
+            th_fence_signal();
         th_store_rlx(&x, round);
         th_fence_others();
         uint32_t saw_y = th_load_rlx(&y);
